@@ -1,0 +1,175 @@
+"""Every failure, named by what the caller can do about it.
+
+None of them carries a response body, a header or a key: bodies are written by strangers and may hold secrets.
+The sentences a person or an assistant reads are made of these in one place, `server/answers.py`.
+"""
+
+
+class BrowserJobsError(Exception):
+    """The base of all of them."""
+
+
+class ConfigError(BrowserJobsError):
+    """The settings are wrong: `setting` names the variable or key, `problem` says what to change."""
+
+    def __init__(self, setting: str, problem: str) -> None:
+        super().__init__(setting, problem)
+        self.setting = setting
+        self.problem = problem
+
+
+class InvalidArgumentError(BrowserJobsError):
+    """An argument does not fit: `argument` names it, `problem` says what would."""
+
+    def __init__(self, argument: str, problem: str) -> None:
+        super().__init__(argument, problem)
+        self.argument = argument
+        self.problem = problem
+
+
+class UnknownAccountError(BrowserJobsError):
+    """No account has this name."""
+
+    def __init__(self, account: str) -> None:
+        super().__init__(account)
+        self.account = account
+
+
+class MissingKeyError(BrowserJobsError):
+    """The account is known, its key is not set: `variable` is where it belongs."""
+
+    def __init__(self, account: str, variable: str) -> None:
+        super().__init__(account, variable)
+        self.account = account
+        self.variable = variable
+
+
+class MalformedIdError(BrowserJobsError):
+    """The text cannot be an id of this provider; `form` shows one that can."""
+
+    def __init__(self, provider: str, form: str) -> None:
+        super().__init__(provider, form)
+        self.provider = provider
+        self.form = form
+
+
+class ForeignLinkError(BrowserJobsError):
+    """The link leads to a host that belongs to no configured account. Nothing was requested."""
+
+
+class UnknownLinkError(BrowserJobsError):
+    """The link's host is ours, yet no job can be told from it."""
+
+    def __init__(self, account: str) -> None:
+        super().__init__(account)
+        self.account = account
+
+
+class UnknownReferenceError(BrowserJobsError):
+    """A bare id that no job seen before and no configured provider knows."""
+
+
+class AmbiguousReferenceError(BrowserJobsError):
+    """A bare id that several accounts know: `references` are the full ones."""
+
+    def __init__(self, references: tuple[str, ...]) -> None:
+        super().__init__(references)
+        self.references = references
+
+
+class StoreError(BrowserJobsError):
+    """The store cannot be used; `problem` says why in a few words."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path = path
+        self.problem = problem
+
+
+class NotAvailableError(BrowserJobsError):
+    """The job has no such thing (yet): `thing` is the word for it, such as `result`."""
+
+    def __init__(self, thing: str, reason: str = "") -> None:
+        super().__init__(thing, reason)
+        self.thing = thing
+        self.reason = reason
+
+
+class ProviderError(BrowserJobsError):
+    """What went wrong between us and a provider. `account` is the key's name, `provider` the wire API."""
+
+    def __init__(self, provider: str, account: str) -> None:
+        super().__init__(provider, account)
+        self.provider = provider
+        self.account = account
+
+
+class AuthenticationError(ProviderError):
+    """The provider refused the key; `variable` is where the key comes from."""
+
+    def __init__(self, provider: str, account: str, *, variable: str) -> None:
+        super().__init__(provider, account)
+        self.variable = variable
+
+
+class PermissionDeniedError(ProviderError):
+    """The key is good, and still may not see this: `reason` is ours, never the provider's words."""
+
+    def __init__(self, provider: str, account: str, *, reason: str = "") -> None:
+        super().__init__(provider, account)
+        self.reason = reason
+
+
+class OutOfCreditsError(ProviderError):
+    """The account's credits or spending limit are used up."""
+
+
+class JobNotFoundError(ProviderError):
+    """The provider knows no such job."""
+
+
+class RetiredError(ProviderError):
+    """This generation of the provider's API is no longer served; `successor` is."""
+
+    def __init__(self, provider: str, account: str, *, successor: str) -> None:
+        super().__init__(provider, account)
+        self.successor = successor
+
+
+class RateLimitedError(ProviderError):
+    """Too many requests. `retry_after` is the provider's wish in seconds, None when it states none."""
+
+    def __init__(self, provider: str, account: str, *, retry_after: float | None) -> None:
+        super().__init__(provider, account)
+        self.retry_after = retry_after
+
+
+class ProviderUnavailableError(ProviderError):
+    """No usable answer for now: network, time-out or 5xx. `status` is the HTTP status, None without one."""
+
+    def __init__(
+        self, provider: str, account: str, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(provider, account)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class UnexpectedResponseError(ProviderError):
+    """An answer of a shape we do not know. `where` names fields by path or the kind of body, never its text."""
+
+    def __init__(self, provider: str, account: str, *, where: str) -> None:
+        super().__init__(provider, account)
+        self.where = where
+
+
+class NotSupportedError(ProviderError):
+    """The provider has no such ability."""
+
+    def __init__(self, provider: str, account: str, *, ability: str) -> None:
+        super().__init__(provider, account)
+        self.ability = ability
+
+
+PASSING = (RateLimitedError, ProviderUnavailableError, UnexpectedResponseError)
+"""Trouble that may pass by itself: a watch rides it out."""

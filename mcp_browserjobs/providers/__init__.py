@@ -1,0 +1,20 @@
+"""The providers: every module of this folder (but `base`) is one, and exports its class as `PROVIDER`."""
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from .base import Provider
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The names of all providers, in alphabetical order."""
+    return tuple(sorted(module.name for module in iter_modules(__path__) if module.name != "base"))
+
+
+@cache
+def load(name: str) -> type[Provider]:
+    """The provider's class. `name` is one of `names()`."""
+    provider: type[Provider] = import_module(f".{name}", __name__).PROVIDER
+    return provider

@@ -1,0 +1,338 @@
+"""What every provider is made of: the Provider class, the abilities it may have, and the one HTTP client."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from urllib.parse import SplitResult
+
+import httpx2
+from pydantic import (
+    BaseModel,
+    JsonValue,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from ..errors import (
+    AuthenticationError,
+    JobNotFoundError,
+    MalformedIdError,
+    OutOfCreditsError,
+    ProviderUnavailableError,
+    RateLimitedError,
+    UnexpectedResponseError,
+)
+from ..jobs import Event, EventPage, Job, JobPage, JobStatus, Sighting
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+"""More than this is no status answer: reading stops there."""
+
+UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+
+Model = TypeVar("Model", bound=BaseModel)
+T = TypeVar("T")
+
+
+def _absent_if_unreadable(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
+
+
+Optional = Annotated[T | None, WrapValidator(_absent_if_unreadable)]
+"""A field that we can do without: absent, null and unreadable are all None. Give it the default None."""
+
+
+class Wire(BaseModel):
+    """The base of wire models: only the fields we read, named as the provider names them."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """How one account reaches its provider."""
+
+    account: str
+    provider: str
+    key: SecretStr
+    key_variable: str
+    base_url: str
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer with its status and parsed JSON body (None when it was empty)."""
+
+    status: int
+    json: JsonValue
+
+
+class Http:
+    """The one way to a provider: adds the key, reads JSON, and turns every failure into a class of ours.
+
+    Args:
+        client: shared by all accounts of the process; it must not follow redirects.
+        access: the account's key and base URL.
+        headers: the headers that carry the key.
+    """
+
+    def __init__(self, client: httpx2.AsyncClient, access: Access, *, headers: Mapping[str, str]) -> None:
+        self._client = client
+        self._access = access
+        self._headers = {"Accept": "application/json", **headers}
+
+    async def get(
+        self, path: str, *, params: Mapping[str, str | int] | None = None, accept: tuple[int, ...] = ()
+    ) -> Reply:
+        """GET `path` under the base URL. Statuses in `accept` come back as replies; other failures raise.
+
+        Raises:
+            AuthenticationError: 401 or 403. JobNotFoundError: 404. OutOfCreditsError: 402.
+            RateLimitedError: 429. ProviderUnavailableError: network, time-out, 5xx.
+            UnexpectedResponseError: anything else, and bodies that are no JSON.
+        """
+        return await self._send("GET", path, params=params, body=None, accept=accept)
+
+    async def post(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        body: JsonValue = None,
+        accept: tuple[int, ...] = (),
+    ) -> Reply:
+        """POST `body` as JSON (nothing when None). Failures as in `get`."""
+        return await self._send("POST", path, params=params, body=body, accept=accept)
+
+    async def get_model(self, path: str, model: type[Model], *, params: Mapping[str, str | int] | None = None) -> Model:
+        """GET `path` and read the body as `model`. Failures as in `get`."""
+        return self.read((await self.get(path, params=params)).json, model)
+
+    def read(self, value: JsonValue, model: type[Model]) -> Model:
+        """Read a body as `model`.
+
+        Raises:
+            UnexpectedResponseError: it does not fit; names the fields, never their values.
+        """
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            raise self.unexpected(_field_paths(error)) from None
+
+    def unexpected(self, where: str) -> UnexpectedResponseError:
+        """The error for an answer of an unknown shape."""
+        return UnexpectedResponseError(self._access.provider, self._access.account, where=where)
+
+    def not_found(self) -> JobNotFoundError:
+        """The error for a job that the provider does not know."""
+        return JobNotFoundError(self._access.provider, self._access.account)
+
+    @property
+    def account(self) -> str:
+        """The account's name."""
+        return self._access.account
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None,
+        body: JsonValue,
+        accept: tuple[int, ...],
+    ) -> Reply:
+        access = self._access
+        try:
+            async with self._client.stream(
+                method,
+                access.base_url + path,
+                params=params,
+                headers=self._headers,
+                json=body,
+                follow_redirects=False,
+            ) as response:
+                status = response.status_code
+                if status in accept or response.is_success:
+                    return Reply(status, self._json(await self._body(response), status))
+                raise self._failure(status, response.headers)
+        except httpx2.DecodingError:
+            raise self.unexpected("the body's encoding") from None
+        except (httpx2.HTTPError, httpx2.InvalidURL):
+            raise ProviderUnavailableError(access.provider, access.account) from None
+
+    async def _body(self, response: httpx2.Response) -> bytes:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise self.unexpected(f"a body of over {MAX_BODY_BYTES} bytes")
+        return bytes(body)
+
+    def _json(self, body: bytes, status: int) -> JsonValue:
+        if not body.strip():
+            if status == httpx2.codes.NO_CONTENT:
+                return None
+            raise self.unexpected("an empty body")
+        try:
+            return _JSON.validate_json(body)
+        except ValidationError:
+            if status >= httpx2.codes.BAD_REQUEST:
+                return None
+            kind = "a page of HTML" if body.lstrip()[:1] == b"<" else "a body that is no JSON"
+            raise self.unexpected(kind) from None
+
+    def _failure(self, status: int, headers: Mapping[str, str]) -> Exception:
+        provider, account = self._access.provider, self._access.account
+        match status:
+            case 401 | 403:
+                return AuthenticationError(provider, account, variable=self._access.key_variable)
+            case 402:
+                return OutOfCreditsError(provider, account)
+            case 404 | 410:
+                return self.not_found()
+            case 429:
+                return RateLimitedError(provider, account, retry_after=retry_after(headers))
+            case _ if status >= httpx2.codes.INTERNAL_SERVER_ERROR:
+                return ProviderUnavailableError(provider, account, status=status, retry_after=retry_after(headers))
+            case _ if 300 <= status < 400:
+                return self.unexpected("a redirect to another address")
+            case _:
+                return self.unexpected(f"HTTP status {status}")
+
+
+_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
+
+
+def _field_paths(error: ValidationError) -> str:
+    paths = {".".join(str(part) for part in problem["loc"]) or "the body" for problem in error.errors()}
+    return ", ".join(sorted(paths)[:5])
+
+
+def retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
+    """The seconds a `Retry-After` header asks for (a number or an HTTP date), None when absent or unreadable."""
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now()).total_seconds())
+
+
+class Provider(ABC):
+    """One wire API of one vendor. A subclass states what it is, and has a method for each thing it can do.
+
+    Only `fetch_job` is required. What else a provider can do follows from the methods of the protocols
+    below that it has; there are no flags. A provider keeps no state, knows no time and never retries.
+    """
+
+    name: ClassVar[str]
+    """The module's name, which is also the provider's and its default account's."""
+    title: ClassVar[str]
+    """What a person calls it."""
+    prefix: ClassVar[str]
+    """`<prefix>_API_KEY`, `<prefix>_BASE_URL` and `<prefix>_POLL_SECONDS` are its variables."""
+    base_url: ClassVar[str]
+    api_path: ClassVar[str] = ""
+    """What is added to the base URL, which is shared with other generations of the same vendor."""
+    key_header: ClassVar[str]
+    key_scheme: ClassVar[str] = ""
+    """What stands before the key in its header, such as `Bearer `."""
+    example_id: ClassVar[str]
+    id_form: ClassVar[str]
+    """The form of an id, as shown to a person: `org/portal/uuid`."""
+    id_pattern: ClassVar[re.Pattern[str]]
+    statuses: ClassVar[Mapping[str, JobStatus]]
+    """Every status word of the API and what it means here."""
+    hosted_poll_seconds: ClassVar[float] = 0
+    """The shortest interval between looks that the hosted service asks for."""
+    link_hosts: ClassVar[frozenset[str]] = frozenset()
+    """Hosts of its dashboard and live view, besides the API's own."""
+    capability_hosts: ClassVar[frozenset[str]] = frozenset()
+    """Hosts whose links give control or sight to whoever has them (sub-domains included)."""
+    options: ClassVar[Mapping[str, str]] = {}
+    """Further settings: name in the configuration file -> variable."""
+    siblings: ClassVar[tuple[str, ...]] = ()
+    """Providers of the same key that may know an id which this one does not, in the order to ask."""
+    creation_grace: ClassVar[float] = 0
+    """For how many seconds a new job may be unknown to its own API."""
+
+    def __init__(self, http: Http, options: Mapping[str, str]) -> None:
+        self.http = http
+        self.settings = options
+
+    def canonical_id(self, text: str) -> str:
+        """The one form of an id under which a job is known; pure.
+
+        Raises:
+            MalformedIdError: the text cannot be an id of this provider.
+        """
+        if not self.id_pattern.fullmatch(text):
+            raise self.malformed()
+        return text
+
+    def id_from_link(self, link: SplitResult) -> str | None:
+        """The id in a link of the API or dashboard, None when there is none; pure."""
+        found = re.findall(UUID, link.path)
+        return found[-1] if found else None
+
+    def malformed(self) -> MalformedIdError:
+        """The error for a text that cannot be an id here."""
+        return MalformedIdError(self.name, self.id_form)
+
+    @abstractmethod
+    async def fetch_job(self, job_id: str) -> Job:
+        """Look at a job once. `job_id` is a canonical id or a locator that an earlier look gave."""
+
+
+@runtime_checkable
+class ReportsStatus(Protocol):
+    """Has a status route that is cheaper than a whole look."""
+
+    async def fetch_status(self, job_id: str) -> Sighting:
+        """The status word only."""
+        ...
+
+
+@runtime_checkable
+class ReportsEvents(Protocol):
+    """Has an event list of its own, read by cursor."""
+
+    async def fetch_events(self, job_id: str, cursor: str | None) -> EventPage:
+        """The events after `cursor` (from the first, when None), oldest first, one page of them."""
+        ...
+
+
+@runtime_checkable
+class ListsJobs(Protocol):
+    """Lists the account's jobs."""
+
+    async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
+        """Jobs, newest first."""
+        ...
+
+
+@runtime_checkable
+class ChecksKey(Protocol):
+    """Has a cheap request that tells whether the key works."""
+
+    async def check_key(self) -> None:
+        """Ask it.
+
+        Raises:
+            AuthenticationError: the key is refused.
+        """
+        ...
+
+
+def unique(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """One event per key, the last one said, in the order of the first: for lists whose ids are real ids."""
+    return tuple({event.key: event for event in events}.values())

@@ -1,0 +1,1 @@
+"""The MCP server: what an assistant sees and is told."""
