@@ -75,7 +75,10 @@ LinkKind = Literal["live_view", "recording", "download", "log"]
 
 def in_utc(moment: datetime) -> datetime:
     """The same moment in UTC; a moment without a zone is taken as UTC already."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no moment that UTC can name") from None
 
 
 Moment = Annotated[datetime, AfterValidator(in_utc)]
@@ -149,11 +152,15 @@ class LoggedEvent(_Frozen):
 
 
 class EventPage(_Frozen):
-    """Some of a provider's events: pass `cursor` to get those after it."""
+    """Some of a provider's events: pass `cursor` to get those after it.
+
+    `links` are the capability links that the provider tells in its events; they never stand in an event.
+    """
 
     events: tuple[Event, ...]
     cursor: str | None = None
     has_more: bool = False
+    links: tuple[Link, ...] = ()
 
 
 class Sighting(_Frozen):
@@ -200,6 +207,7 @@ class JobRow(_Frozen):
     status: JobStatus
     provider_status: str
     title: str = ""
+    created_at: Moment | None = None
     started_at: Moment | None = None
     updated_at: Moment | None = None
 

@@ -1,11 +1,14 @@
 """What every provider is made of: the Provider class, the abilities it may have, and the one HTTP client."""
 
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
 from typing import Annotated, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 from urllib.parse import SplitResult
 
@@ -14,22 +17,24 @@ from pydantic import (
     BaseModel,
     JsonValue,
     SecretStr,
-    TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
+from pydantic_core import from_json
 
 from ..errors import (
     AuthenticationError,
+    InvalidArgumentError,
     JobNotFoundError,
     MalformedIdError,
     OutOfCreditsError,
+    PermissionDeniedError,
     ProviderUnavailableError,
     RateLimitedError,
     UnexpectedResponseError,
 )
-from ..jobs import Event, EventPage, Job, JobPage, JobStatus, Sighting
+from ..jobs import Event, EventPage, Job, JobPage, JobStatus, Link, LinkKind, Sighting
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """More than this is no status answer: reading stops there."""
@@ -134,6 +139,14 @@ class Http:
         """The error for a job that the provider does not know."""
         return JobNotFoundError(self._access.provider, self._access.account)
 
+    def refused(self) -> AuthenticationError:
+        """The error for a key that the provider does not take."""
+        return AuthenticationError(self._access.provider, self._access.account, variable=self._access.key_variable)
+
+    def denied(self, reason: str) -> PermissionDeniedError:
+        """The error for a good key that may not see this; `reason` is a few words of ours."""
+        return PermissionDeniedError(self._access.provider, self._access.account, reason=reason)
+
     @property
     def account(self) -> str:
         """The account's name."""
@@ -164,26 +177,31 @@ class Http:
                 raise self._failure(status, response.headers)
         except httpx2.DecodingError:
             raise self.unexpected("the body's encoding") from None
+        except (UnicodeEncodeError, httpx2.LocalProtocolError):
+            # No header can carry this key, so no provider has given it.
+            raise self.refused() from None
         except (httpx2.HTTPError, httpx2.InvalidURL):
             raise ProviderUnavailableError(access.provider, access.account) from None
 
     async def _body(self, response: httpx2.Response) -> bytes:
         body = bytearray()
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                raise self.unexpected(f"a body of over {MAX_BODY_BYTES} bytes")
+        async with aclosing(response.aiter_bytes()) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise self.unexpected(f"a body of over {MAX_BODY_BYTES} bytes")
         return bytes(body)
 
     def _json(self, body: bytes, status: int) -> JsonValue:
+        failed = status >= httpx2.codes.BAD_REQUEST
         if not body.strip():
-            if status == httpx2.codes.NO_CONTENT:
+            if failed or status == httpx2.codes.NO_CONTENT:
                 return None
             raise self.unexpected("an empty body")
         try:
-            return _JSON.validate_json(body)
-        except ValidationError:
-            if status >= httpx2.codes.BAD_REQUEST:
+            return _parse(body)
+        except ValueError:
+            if failed:
                 return None
             kind = "a page of HTML" if body.lstrip()[:1] == b"<" else "a body that is no JSON"
             raise self.unexpected(kind) from None
@@ -192,7 +210,7 @@ class Http:
         provider, account = self._access.provider, self._access.account
         match status:
             case 401 | 403:
-                return AuthenticationError(provider, account, variable=self._access.key_variable)
+                return self.refused()
             case 402:
                 return OutOfCreditsError(provider, account)
             case 404 | 410:
@@ -207,12 +225,28 @@ class Http:
                 return self.unexpected(f"HTTP status {status}")
 
 
-_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
+def _parse(body: bytes) -> JsonValue:
+    """Read JSON; halves of surrogate pairs (an emoji cut in two) become question marks, NaN becomes null."""
+    parsed: JsonValue
+    try:
+        parsed = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        try:
+            lenient = json.loads(body, parse_constant=lambda _: None)
+            parsed = from_json(json.dumps(lenient, ensure_ascii=False).encode(errors="replace"))
+        except RecursionError:
+            raise ValueError from None
+    return parsed
 
 
 def _field_paths(error: ValidationError) -> str:
-    paths = {".".join(str(part) for part in problem["loc"]) or "the body" for problem in error.errors()}
+    paths = {".".join(map(_path_part, problem["loc"])) or "the body" for problem in error.errors()}
     return ", ".join(sorted(paths)[:5])
+
+
+def _path_part(part: int | str) -> str:
+    """A part of a field's path. What cannot be a field's name is a key of the provider's, and stays out."""
+    return str(part) if re.fullmatch(r"\w{1,40}", str(part)) else "*"
 
 
 def retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
@@ -222,7 +256,7 @@ def retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime] = lam
         return float(text)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now()).total_seconds())
 
@@ -260,6 +294,8 @@ class Provider(ABC):
     """Hosts whose links give control or sight to whoever has them (sub-domains included)."""
     options: ClassVar[Mapping[str, str]] = {}
     """Further settings: name in the configuration file -> variable."""
+    events_with_job: ClassVar[bool] = False
+    """Whether `fetch_job` tells events that the cheap status route does not."""
     siblings: ClassVar[tuple[str, ...]] = ()
     """Providers of the same key that may know an id which this one does not, in the order to ask."""
     creation_grace: ClassVar[float] = 0
@@ -279,8 +315,12 @@ class Provider(ABC):
             raise self.malformed()
         return text
 
+    def locator(self, text: str) -> str:
+        """The form to ask the provider with, where the text says more than the canonical id; pure."""
+        return self.canonical_id(text)
+
     def id_from_link(self, link: SplitResult) -> str | None:
-        """The id in a link of the API or dashboard, None when there is none; pure."""
+        """The id in a link of the API or dashboard, in a form that `locator` takes, None when there is none; pure."""
         found = re.findall(UUID, link.path)
         return found[-1] if found else None
 
@@ -312,6 +352,15 @@ class ReportsEvents(Protocol):
 
 
 @runtime_checkable
+class ReportsLinks(Protocol):
+    """Tells links that do not come along with a look at the job."""
+
+    async def fetch_links(self, job_id: str) -> tuple[Link, ...]:
+        """The job's live view, recordings and downloads."""
+        ...
+
+
+@runtime_checkable
 class ListsJobs(Protocol):
     """Lists the account's jobs."""
 
@@ -329,10 +378,66 @@ class ChecksKey(Protocol):
 
         Raises:
             AuthenticationError: the key is refused.
+            PermissionDeniedError: the key is known, and of no use here.
         """
         ...
+
+
+def web_links(*candidates: tuple[LinkKind, str | None]) -> tuple[Link, ...]:
+    """Those that lead anywhere: a relative key or a file on the provider's own disk is no link."""
+    return tuple(Link(kind=kind, url=url) for kind, url in candidates if url and _WEB.fullmatch(url))
+
+
+_WEB = re.compile(r"(?i:https?)://[^\s/?#][!-~]*")
 
 
 def unique(events: tuple[Event, ...]) -> tuple[Event, ...]:
     """One event per key, the last one said, in the order of the first: for lists whose ids are real ids."""
     return tuple({event.key: event for event in events}.values())
+
+
+def page_number(cursor: str | None) -> int:
+    """The page that a cursor stands for, where a provider counts pages from 1.
+
+    Raises:
+        InvalidArgumentError: it is no cursor of ours.
+    """
+    if cursor is None:
+        return 1
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", cursor):
+        raise InvalidArgumentError("cursor", "a `next_cursor` from an earlier answer")
+    return int(cursor)
+
+
+TIMEOUT = httpx2.Timeout(30, connect=10)
+LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=20)
+
+
+class Connections:
+    """The one HTTP client of the process, made at first use; providers are opened over it.
+
+    Args:
+        transport: what carries the requests; None for the network.
+    """
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        self._transport = transport
+        self._client: httpx2.AsyncClient | None = None
+
+    def open(self, provider: type[Provider], access: Access, options: Mapping[str, str]) -> Provider:
+        """The provider as this account reaches it."""
+        if self._client is None:
+            self._client = httpx2.AsyncClient(
+                transport=self._transport, timeout=TIMEOUT, limits=LIMITS, follow_redirects=False
+            )
+            # A cookie given to one account must not travel with another's key.
+            self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        reached = replace(access, base_url=access.base_url + provider.api_path)
+        headers = {provider.key_header: provider.key_scheme + access.key.get_secret_value()}
+        return provider(Http(self._client, reached, headers=headers), options)
+
+    async def aclose(self) -> None:
+        """Close the client."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None

@@ -9,11 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
-from uuid import UUID, uuid4, uuid5
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 Clock = Callable[[], datetime]
 Phase = Literal["queued", "running", "paused", "waiting", "completed", "failed", "cancelled"]
+What = Literal["started", "step", "question", "answered", "paused", "resumed", "finished", "failed", "cancelled"]
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+FOREVER = 1e9
+"""In seconds: what a script does that has no end."""
 
 
 def wall_clock() -> datetime:
@@ -90,9 +93,16 @@ class Outage:
     how: Literal["503", "502", "html", "html_error", "empty", "truncated", "wrong_shape", "reset"] = "503"
 
 
+Trouble = RateLimit | Outage
+
+
 @dataclass(frozen=True)
 class Script:
-    """A pretend job from its creation to its end. `cost_per_minute` is in the provider's own unit."""
+    """A pretend job from its creation to its end; one without `Finish` or `Fail` runs on for ever.
+
+    Args:
+        cost_per_minute: in the provider's own unit.
+    """
 
     title: str = "Compare prices of a kettle"
     beats: tuple[Beat, ...] = (
@@ -101,7 +111,7 @@ class Script:
         Step("Searched for the kettle", url="https://shop.example/search?q=kettle"),
         Finish({"price": 42, "currency": "EUR"}),
     )
-    troubles: tuple[RateLimit | Outage, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
     cost_per_minute: float = 0.1
 
 
@@ -111,7 +121,7 @@ class Happening:
 
     number: int
     at: datetime
-    what: Literal["started", "step", "question", "answered", "paused", "resumed", "finished", "failed", "cancelled"]
+    what: What
     text: str = ""
     url: str = ""
     question_id: str = ""
@@ -139,55 +149,60 @@ class State:
 
 @dataclass
 class PretendJob:
-    """Plays a script from the moment it is made. Commands return False when the job's phase does not allow them."""
+    """Plays a script from the moment it is made. Commands return False when the job's phase does not allow them.
+
+    Args:
+        notes: what a provider keeps beside the run, such as the fields of the call that made it.
+    """
 
     script: Script
     clock: Clock = wall_clock
     id: str = field(default_factory=lambda: str(uuid4()))
+    notes: dict[str, Json] = field(default_factory=dict)
     created_at: datetime = field(init=False)
-    _answers: dict[str, tuple[datetime, str]] = field(default_factory=dict, init=False)
-    _holds: list[tuple[datetime, datetime | None]] = field(default_factory=list, init=False)
-    _cancelled_at: datetime | None = field(default=None, init=False)
+    answers: dict[str, tuple[datetime, str]] = field(default_factory=dict, init=False)
+    holds: list[tuple[datetime, datetime | None]] = field(default_factory=list, init=False)
+    cancelled_at: datetime | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.created_at = self.clock()
 
     def named(self, label: str) -> str:
         """Another UUID that belongs to this job, the same at each call: its session, say."""
-        return str(uuid5(UUID(self.id) if len(self.id) == 36 else UUID(int=0), self.id + label))
+        return str(uuid5(NAMESPACE_OID, f"{self.id} {label}"))
 
-    def trouble(self) -> RateLimit | Outage | None:
+    def trouble(self) -> Trouble | None:
         """What meets a request now, if anything does."""
         age = (self.clock() - self.created_at).total_seconds()
-        return next((t for t in self.script.troubles if t.start <= age < t.start + t.seconds), None)
+        return next((each for each in self.script.troubles if each.start <= age < each.start + each.seconds), None)
 
     def answer(self, question_id: str, text: str) -> bool:
         """Answer the pending question."""
         question = self.state().question
         if question is None or question.question_id != question_id:
             return False
-        self._answers[question_id] = (self.clock(), text)
+        self.answers[question_id] = (self.clock(), text)
         return True
 
     def pause(self) -> bool:
         """Hold a running job."""
         if self.state().phase != "running":
             return False
-        self._holds.append((self.clock(), None))
+        self.holds.append((self.clock(), None))
         return True
 
     def resume(self) -> bool:
         """Let a paused job go on."""
         if self.state().phase != "paused":
             return False
-        self._holds[-1] = (self._holds[-1][0], self.clock())
+        self.holds[-1] = (self.holds[-1][0], self.clock())
         return True
 
     def cancel(self) -> bool:
         """Stop the job for good."""
         if self.state().phase in ("completed", "failed", "cancelled"):
             return False
-        self._cancelled_at = self.clock()
+        self.cancelled_at = self.clock()
         return True
 
     def state(self) -> State:
@@ -206,7 +221,7 @@ class _Play:
 
     def until(self, now: datetime) -> State:
         job = self._job
-        stop = job._cancelled_at if job._cancelled_at is not None and job._cancelled_at <= now else None
+        stop = job.cancelled_at if job.cancelled_at is not None and job.cancelled_at <= now else None
         limit = stop or now
         moment = job.created_at
         for index, beat in enumerate(job.script.beats):
@@ -232,7 +247,7 @@ class _Play:
                     self._start(begin, text)
                     question_id = job.named(f"question {index}")
                     asked = self._add(begin, "question", text, question_id=question_id, options=options)
-                    answered = job._answers.get(question_id)
+                    answered = job.answers.get(question_id)
                     if answered is not None:
                         moment = answered[0]
                         self._add(moment, "answered", answered[1], question_id=question_id)
@@ -248,7 +263,8 @@ class _Play:
                     self._start(begin, "")
                     self._add(begin, "failed", error)
                     return self._state("failed", limit, None, ended=begin, error=error, failure=kind)
-        return self._state("running", limit, stop)
+        _, held = self._after(moment, FOREVER, limit)
+        return self._state("paused" if held else "running", limit, stop)
 
     def _start(self, moment: datetime, doing: str) -> None:
         if self._started_at is None:
@@ -259,7 +275,7 @@ class _Play:
     def _after(self, begin: datetime, seconds: float, limit: datetime) -> tuple[datetime, bool]:
         """When work of `seconds` ends that was held during the pauses, and whether it is held at `limit`."""
         end, held = begin + timedelta(seconds=seconds), False
-        for start, stop in self._job._holds:
+        for start, stop in self._job.holds:
             if begin <= start < end and start <= limit:
                 self._add(start, "paused")
                 held = stop is None or stop > limit
@@ -271,9 +287,7 @@ class _Play:
     def _add(
         self,
         at: datetime,
-        what: Literal[
-            "started", "step", "question", "answered", "paused", "resumed", "finished", "failed", "cancelled"
-        ],
+        what: What,
         text: str = "",
         *,
         url: str = "",

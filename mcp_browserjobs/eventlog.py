@@ -1,0 +1,95 @@
+"""How what a provider lists becomes our log: which of its events are new, which were rewritten. Pure."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from statistics import median
+
+from .jobs import Event, JobStatus
+
+STALL_SECONDS = 120.0
+STALL_GAPS = 5
+
+
+@dataclass(frozen=True)
+class Known:
+    """An event that has its number already."""
+
+    seq: int
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Merge:
+    """What a provider's list adds to the log: events without a number yet, and new text for numbered ones."""
+
+    new: tuple[Event, ...]
+    rewritten: tuple[tuple[int, Event], ...]
+
+
+def digest(event: Event) -> str:
+    """A short fingerprint of what an event says."""
+    said = json.dumps([event.kind, event.reported], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def merge(known: Iterable[Known], listed: Sequence[Event]) -> Merge:
+    """Tell new events from repeated, reordered and rewritten ones.
+
+    Events with the provider's own id are the same when the id is. Without one, events of one key (time and
+    type) are told apart by what they say; one that is gone and one that came in its place are a rewrite.
+    An event keeps its number for good; a rewrite only changes the text under it.
+    """
+    numbered: dict[str, list[Known]] = defaultdict(list)
+    for one in known:
+        numbered[one.key].append(one)
+    groups: dict[str, dict[str, Event]] = defaultdict(dict)
+    for event in listed:
+        said = "" if event.exact else digest(event)
+        groups[event.key][said] = event
+    added: set[tuple[str, str]] = set()
+    rewritten: list[tuple[int, Event]] = []
+    for key, versions in groups.items():
+        if "" in versions:
+            event = versions[""]
+            if not numbered[key]:
+                added.add((key, ""))
+            elif numbered[key][0].digest != digest(event):
+                rewritten.append((numbered[key][0].seq, event))
+            continue
+        seen = {one.digest for one in numbered[key]}
+        gone = [one for one in numbered[key] if one.digest not in versions]
+        fresh = [said for said in versions if said not in seen]
+        rewritten += [(old.seq, versions[said]) for old, said in zip(gone, fresh, strict=False)]
+        added |= {(key, said) for said in fresh[len(gone) :]}
+    new = []
+    for event in listed:
+        mark = (event.key, "" if event.exact else digest(event))
+        if mark in added:
+            added.discard(mark)
+            new.append(groups[event.key][mark[1]])
+    return Merge(tuple(new), tuple(rewritten))
+
+
+def stalled_seconds(
+    status: JobStatus, reported_at: Sequence[datetime], changed_at: datetime, now: datetime
+) -> float | None:
+    """For how long a running job has stood still against its own rhythm, None when it has not.
+
+    Args:
+        status: where the job stands; only a running one can stall.
+        reported_at: when the provider's latest events happened, oldest first. A provider that reports none
+            gives no rhythm, so nothing can be said.
+        changed_at: when anything of the job last changed.
+        now: the present.
+    """
+    if status is not JobStatus.RUNNING or not reported_at:
+        return None
+    still = (now - max(changed_at, reported_at[-1])).total_seconds()
+    gaps = [max(0.0, (after - before).total_seconds()) for before, after in pairwise(reported_at)]
+    return still if still >= max(STALL_SECONDS, STALL_GAPS * median(gaps or [0.0])) else None

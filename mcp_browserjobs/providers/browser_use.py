@@ -1,0 +1,307 @@
+"""Browser Use Cloud, API v4: a job is a run, inside a session that may hold several.
+
+API: https://docs.browser-use.com/cloud/api-v4/runs/get-run (checked November 2026, read and never seen live)
+Quirk: a new run may be 404 to its own API for some seconds.
+Quirk: 403 is a good key whose project keeps no data (Zero Data Retention); a bad key is 401.
+Quirk: the live view stands only in the events `browser.ready` and `browser.reattached`; the recording belongs to the
+    browser, and exists once that has stopped.
+Quirk: `judgement` lands after the run's end. Its shape is an open object in the schema and so unknown; the pages
+    speak of a verdict, and a boolean `verdict` is all that is read.
+Quirk: `totalCostUsd` is a decimal in a string, and leaves out browser and proxy.
+Quirk: when a run started is unknown, and so is its end: a finished run's last update stands for that.
+Quirk: the list of event types is unpublished, and why a run failed stands in no field.
+"""
+
+import re
+import uuid
+from collections.abc import Mapping
+from urllib.parse import SplitResult
+
+from pydantic import FiniteFloat, JsonValue, StrictBool
+
+from ..jobs import (
+    TITLE_CHARACTERS,
+    Cost,
+    Event,
+    EventKind,
+    EventPage,
+    FailureKind,
+    Job,
+    JobPage,
+    JobRow,
+    JobStatus,
+    Link,
+    Moment,
+    Sighting,
+)
+from .base import UUID, Model, Optional, Provider, Wire, web_links
+
+STATUSES = {
+    "queued": JobStatus.QUEUED,
+    "dispatching": JobStatus.RUNNING,
+    "running": JobStatus.RUNNING,
+    "completed": JobStatus.COMPLETED,
+    "failed": JobStatus.FAILED,
+    "cancelled": JobStatus.CANCELLED,
+}
+
+EVENTS_A_PAGE = 200
+LINK_PAGES = 50
+"""As far into a run's events as the search for its browser goes."""
+
+
+class Judgement(Wire):
+    """What the judge said of a finished run."""
+
+    verdict: Optional[StrictBool] = None
+
+
+class Run(Wire):
+    """One run, alone or in a list."""
+
+    id: uuid.UUID
+    status: str
+    title: Optional[str] = None
+    task: Optional[str] = None
+    output: JsonValue = None
+    result: JsonValue = None
+    error: Optional[str] = None
+    judgement: Optional[Judgement] = None
+    totalCostUsd: Optional[FiniteFloat] = None
+    createdAt: Optional[Moment] = None
+    updatedAt: Optional[Moment] = None
+
+
+class RunStatus(Wire):
+    """The answer of the status route."""
+
+    status: str
+
+
+class RunPage(Wire):
+    """Some runs, newest first."""
+
+    runs: list[Run]
+    nextCursor: Optional[str] = None
+    hasMore: Optional[bool] = None
+
+
+class ToolInput(Wire):
+    """What a tool was called with, as far as it is meant to be read."""
+
+    description: Optional[str] = None
+
+
+class ToolState(Wire):
+    """How far a tool call is."""
+
+    status: Optional[str] = None
+    title: Optional[str] = None
+    input: Optional[ToolInput] = None
+
+
+class Part(Wire):
+    """One tool call."""
+
+    tool: Optional[str] = None
+    state: Optional[ToolState] = None
+
+
+class Details(Wire):
+    """The open object of an event: what is read of a tool call or of a browser."""
+
+    type: Optional[str] = None
+    part: Optional[Part] = None
+    live_view_url: Optional[str] = None
+    browser_session_id: Optional[uuid.UUID] = None
+
+
+class RunEvent(Wire):
+    """One event. All of it is optional here, so that a page stays readable whatever one event lacks."""
+
+    id: Optional[int] = None
+    ts: Optional[Moment] = None
+    type: Optional[str] = None
+    data: Optional[Details] = None
+
+
+class RunEvents(Wire):
+    """One page of events, oldest first."""
+
+    events: list[RunEvent]
+    nextAfter: Optional[int] = None
+    hasMore: Optional[bool] = None
+
+
+class Browser(Wire):
+    """The browser that a run used."""
+
+    recordingUrl: Optional[str] = None
+
+
+class BrowserUse(Provider):
+    """Runs of API v4."""
+
+    name = "browser_use"
+    title = "Browser Use"
+    prefix = "BROWSER_USE"
+    base_url = "https://api.browser-use.com"
+    api_path = "/api/v4"
+    key_header = "X-Browser-Use-API-Key"
+    example_id = "5b0f3c52-8e4d-4f2a-9c1b-7d6e0a94b831"
+    id_form = "uuid"
+    id_pattern = re.compile(UUID)
+    statuses = STATUSES
+    link_hosts = frozenset({"cloud.browser-use.com", "live.browser-use.com"})
+    capability_hosts = frozenset({"live.browser-use.com"})
+    siblings = ("browser_use_v3", "browser_use_v2")
+    creation_grace = 5.0
+
+    def canonical_id(self, text: str) -> str:
+        """As in the base, in lower case."""
+        return super().canonical_id(text).lower()
+
+    def id_from_link(self, link: SplitResult) -> str | None:
+        """The id in a link of API v4, or in any of the dashboard: those do not tell the generations apart."""
+        if link.hostname in self.link_hosts:
+            return super().id_from_link(link)
+        found = re.search(rf"/api/v4/runs/({UUID})(?:/|\Z)", link.path)
+        return found[1] if found else None
+
+    async def fetch_job(self, job_id: str) -> Job:
+        """The run, without its events."""
+        return to_job(await self._read(f"/runs/{self.canonical_id(job_id)}", Run))
+
+    async def fetch_status(self, job_id: str) -> Sighting:
+        """Its status word, from a route with a budget of its own."""
+        word = (await self._read(f"/runs/{self.canonical_id(job_id)}/status", RunStatus)).status
+        return Sighting(status=STATUSES.get(word, JobStatus.UNKNOWN), provider_status=word)
+
+    async def fetch_events(self, job_id: str, cursor: str | None) -> EventPage:
+        """Events after the one whose id is the cursor."""
+        after = int(cursor or 0)
+        page = await self._events(job_id, after)
+        onward = to_after(page, after)
+        return EventPage(
+            events=tuple(to_event(event) for event in page.events),
+            cursor=str(onward),
+            has_more=bool(page.hasMore) and onward > after,
+            links=tuple(link for event in page.events for link in to_links(event)),
+        )
+
+    async def fetch_links(self, job_id: str) -> tuple[Link, ...]:
+        """The live view and the recording of the latest browser that the events tell of."""
+        latest, after = RunEvent(), 0
+        for _ in range(LINK_PAGES):
+            page = await self._events(job_id, after)
+            latest = next((event for event in reversed(page.events) if to_links(event)), latest)
+            onward = to_after(page, after)
+            if not page.hasMore or onward == after:
+                break
+            after = onward
+        return to_links(latest) + await self._recording(latest)
+
+    async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
+        """Runs of the key's project."""
+        params: dict[str, str | int] = {"limit": limit}
+        if cursor is not None:
+            params["cursor"] = cursor
+        page = await self._read("/runs", RunPage, params=params)
+        return JobPage(jobs=tuple(to_row(run) for run in page.runs), cursor=page.nextCursor if page.hasMore else None)
+
+    async def check_key(self) -> None:
+        """List one run."""
+        await self._read("/runs", RunPage, params={"limit": 1})
+
+    async def _events(self, job_id: str, after: int) -> RunEvents:
+        params = {"after": after, "limit": EVENTS_A_PAGE}
+        return await self._read(f"/runs/{self.canonical_id(job_id)}/events", RunEvents, params=params)
+
+    async def _recording(self, event: RunEvent) -> tuple[Link, ...]:
+        browser = event.data.browser_session_id if event.data else None
+        if browser is None:
+            return ()
+        reply = await self.http.get(f"/browsers/{browser}", accept=(404,))
+        return web_links(("recording", self.http.read(reply.json, Browser).recordingUrl)) if reply.status == 200 else ()
+
+    async def _read(self, path: str, model: type[Model], *, params: Mapping[str, str | int] | None = None) -> Model:
+        reply = await self.http.get(path, params=params, accept=(403,))
+        if reply.status == 403:
+            raise self.http.denied("API v4 does not serve projects with zero data retention")
+        return self.http.read(reply.json, model)
+
+
+def to_job(run: Run) -> Job:
+    """A run in our words."""
+    result = run.result if run.output is None else run.output
+    verdict = run.judgement.verdict if run.judgement else None
+    status = STATUSES.get(run.status, JobStatus.UNKNOWN)
+    return Job(
+        id=str(run.id),
+        status=status,
+        provider_status=run.status,
+        title=(run.title or run.task or "")[:TITLE_CHARACTERS],
+        created_at=run.createdAt,
+        updated_at=run.updatedAt,
+        finished_at=run.updatedAt if status.final else None,
+        result=result,
+        error=run.error or None,
+        cost=None if run.totalCostUsd is None else Cost(amount=run.totalCostUsd, unit="USD"),
+        goal_met=verdict,
+        goal_met_by=None if verdict is None else "judge",
+        failure=FailureKind.UNKNOWN if status is JobStatus.FAILED else None,
+        has=frozenset() if result is None else frozenset({"result"}),
+    )
+
+
+def to_row(run: Run) -> JobRow:
+    """A run in a list, in our words."""
+    return JobRow(
+        id=str(run.id),
+        status=STATUSES.get(run.status, JobStatus.UNKNOWN),
+        provider_status=run.status,
+        title=(run.title or run.task or "")[:TITLE_CHARACTERS],
+        created_at=run.createdAt,
+        updated_at=run.updatedAt,
+    )
+
+
+def to_event(event: RunEvent) -> Event:
+    """An event in our words: a tool call is a step, everything else is told by its type alone."""
+    details = event.data or Details()
+    kind, text = EventKind.OTHER, event.type
+    if event.type == "core.event" and details.type == "tool_use":
+        kind, text = EventKind.STEP, to_text(details.part or Part())
+    elif event.type == "core.event" and details.type:
+        text = f"{event.type} {details.type}"
+    return Event(
+        key=f"{event.ts} {event.type}" if event.id is None else str(event.id),
+        kind=kind,
+        at=event.ts,
+        reported={"text": text} if text else {},
+        exact=event.id is not None,
+    )
+
+
+def to_text(part: Part) -> str:
+    """A tool call in one line: the tool, what it is for and how far it is, as far as these are told."""
+    state = part.state or ToolState()
+    purpose = state.title or (state.input and state.input.description)
+    line = ": ".join(word for word in (part.tool, purpose) if word) or "tool_use"
+    return f"{line} ({state.status})" if state.status else line
+
+
+def to_links(event: RunEvent) -> tuple[Link, ...]:
+    """The live view, when the event tells that a browser is there."""
+    if event.type not in ("browser.ready", "browser.reattached") or event.data is None:
+        return ()
+    return web_links(("live_view", event.data.live_view_url))
+
+
+def to_after(page: RunEvents, after: int) -> int:
+    """The id of the last event read: what the page says, else the highest on it, and never one further back."""
+    highest = max((event.id for event in page.events if event.id is not None), default=after)
+    return max(after, highest if page.nextAfter is None else page.nextAfter)
+
+
+PROVIDER = BrowserUse

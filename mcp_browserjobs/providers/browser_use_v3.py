@@ -1,0 +1,234 @@
+"""Browser Use Cloud, API v3: a job is a session, which is both the sandbox and the task in it.
+
+API: https://github.com/browser-use/sdk/blob/main/docs/cloud/openapi/v3.json (checked November 2026,
+    read and never seen live)
+Quirk: one status serves sandbox and task. `idle` comes before a run as well as after it, and `stopped` after a good
+    end as well as after a stop; which one it is shows in the output, the claim and the count of steps.
+Quirk: an idle session that has taken steps and has neither output nor claim is read as a task that was stopped;
+    that reading is ours.
+Quirk: why a session failed and when it started stand in no field; a finished one's last update stands for its end.
+Quirk: message roles and types are open words; screenshots and recordings are named in a look, never in a list.
+Quirk: lists are asked for in snake_case (`page_size`), while everything else is camelCase.
+"""
+
+import re
+import uuid
+from urllib.parse import SplitResult
+
+from pydantic import FiniteFloat, JsonValue, StrictBool
+
+from ..jobs import (
+    TITLE_CHARACTERS,
+    Artifact,
+    Cost,
+    Event,
+    EventKind,
+    EventPage,
+    FailureKind,
+    Job,
+    JobPage,
+    JobRow,
+    JobStatus,
+    Moment,
+)
+from .base import UUID, Optional, Provider, Wire, page_number, web_links
+
+STATUSES = {
+    "created": JobStatus.QUEUED,
+    "idle": JobStatus.QUEUED,
+    "running": JobStatus.RUNNING,
+    "stopped": JobStatus.CANCELLED,
+    "timed_out": JobStatus.FAILED,
+    "error": JobStatus.FAILED,
+}
+"""What a word means while there is neither output nor claim nor step; `to_status` knows the rest."""
+
+FAILURE = {"timed_out": FailureKind.TIMED_OUT, "error": FailureKind.PROVIDER_FAULT}
+MESSAGE = {"user_message", "assistant_message", "completion"}
+STEP = {"browser_action", "file_operation", "code_execution", "integration", "planning"}
+
+MESSAGES_A_PAGE = 100
+SESSIONS_A_PAGE = 100
+
+
+class Session(Wire):
+    """One session, alone or in a list."""
+
+    id: uuid.UUID
+    status: str
+    title: Optional[str] = None
+    output: JsonValue = None
+    stepCount: Optional[int] = None
+    lastStepSummary: Optional[str] = None
+    isTaskSuccessful: Optional[StrictBool] = None
+    liveUrl: Optional[str] = None
+    recordingUrls: Optional[list[str]] = None
+    screenshotUrl: Optional[str] = None
+    totalCostUsd: Optional[FiniteFloat] = None
+    createdAt: Optional[Moment] = None
+    updatedAt: Optional[Moment] = None
+
+
+class SessionPage(Wire):
+    """Some sessions, newest first."""
+
+    sessions: list[Session]
+    total: Optional[int] = None
+
+
+class Message(Wire):
+    """One message. All of it is optional here, so that a page stays readable whatever one message lacks."""
+
+    id: Optional[uuid.UUID] = None
+    type: Optional[str] = None
+    summary: Optional[str] = None
+    data: Optional[str] = None
+    hidden: Optional[bool] = None
+    createdAt: Optional[Moment] = None
+
+
+class MessagePage(Wire):
+    """Some messages, oldest first."""
+
+    messages: list[Message]
+    hasMore: Optional[bool] = None
+
+
+class BrowserUse(Provider):
+    """Sessions of API v3."""
+
+    name = "browser_use_v3"
+    title = "Browser Use (API v3)"
+    prefix = "BROWSER_USE"
+    base_url = "https://api.browser-use.com"
+    api_path = "/api/v3"
+    key_header = "X-Browser-Use-API-Key"
+    example_id = "a7c41d90-2f6b-4e38-b05d-93e1c8f7246a"
+    id_form = "uuid"
+    id_pattern = re.compile(UUID)
+    statuses = STATUSES
+    link_hosts = frozenset({"cloud.browser-use.com", "live.browser-use.com"})
+    capability_hosts = frozenset({"live.browser-use.com"})
+
+    def canonical_id(self, text: str) -> str:
+        """As in the base, in lower case."""
+        return super().canonical_id(text).lower()
+
+    def id_from_link(self, link: SplitResult) -> str | None:
+        """The id in a link of API v3; those of the dashboard are left to v4."""
+        found = re.search(rf"/api/v3/sessions/({UUID})(?:/|\Z)", link.path)
+        return found[1] if found and link.hostname not in self.link_hosts else None
+
+    async def fetch_job(self, job_id: str) -> Job:
+        """The session, without its messages."""
+        return to_job(await self.http.get_model(f"/sessions/{self.canonical_id(job_id)}", Session))
+
+    async def fetch_events(self, job_id: str, cursor: str | None) -> EventPage:
+        """Messages after the one whose id is the cursor."""
+        params: dict[str, str | int] = {"limit": MESSAGES_A_PAGE}
+        if cursor is not None:
+            params["after"] = cursor
+        path = f"/sessions/{self.canonical_id(job_id)}/messages"
+        page = await self.http.get_model(path, MessagePage, params=params)
+        last = next((str(message.id) for message in reversed(page.messages) if message.id), cursor)
+        return EventPage(
+            events=tuple(to_event(message) for message in page.messages),
+            cursor=last,
+            has_more=bool(page.hasMore) and last != cursor,
+        )
+
+    async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
+        """Sessions of the key's project. One limit has to be kept from page to page."""
+        number, size = page_number(cursor), min(limit, SESSIONS_A_PAGE)
+        page = await self.http.get_model("/sessions", SessionPage, params={"page": number, "page_size": size})
+        more = len(page.sessions) == size and (page.total is None or number * size < page.total)
+        return JobPage(
+            jobs=tuple(to_row(session) for session in page.sessions), cursor=str(number + 1) if more else None
+        )
+
+    async def check_key(self) -> None:
+        """List one session."""
+        await self.http.get_model("/sessions", SessionPage, params={"page_size": 1})
+
+
+def to_status(session: Session) -> JobStatus:
+    """What the status word means beside what else the session tells."""
+    ended = session.output not in (None, "") or session.isTaskSuccessful is not None
+    match session.status:
+        case "idle" | "stopped" if ended:
+            return JobStatus.COMPLETED
+        case "idle" if session.stepCount:
+            return JobStatus.CANCELLED
+        case word:
+            return STATUSES.get(word, JobStatus.UNKNOWN)
+
+
+def to_job(session: Session) -> Job:
+    """A session in our words."""
+    status = to_status(session)
+    links = web_links(
+        ("live_view", session.liveUrl), *(("recording", recording) for recording in session.recordingUrls or [])
+    )
+    there: dict[Artifact, bool] = {
+        "result": session.output is not None,
+        "screenshots": bool(session.screenshotUrl),
+        "live_view": any(link.kind == "live_view" for link in links),
+        "recording": any(link.kind == "recording" for link in links),
+    }
+    return Job(
+        id=str(session.id),
+        status=status,
+        provider_status=session.status,
+        title=(session.title or "")[:TITLE_CHARACTERS],
+        created_at=session.createdAt,
+        updated_at=session.updatedAt,
+        finished_at=session.updatedAt if status.final else None,
+        current_step=None if status.final else session.lastStepSummary,
+        result=session.output,
+        cost=None if session.totalCostUsd is None else Cost(amount=session.totalCostUsd, unit="USD"),
+        goal_met=session.isTaskSuccessful,
+        goal_met_by=None if session.isTaskSuccessful is None else "agent",
+        failure=FAILURE.get(session.status),
+        has=frozenset(thing for thing, is_there in there.items() if is_there),
+        links=links,
+    )
+
+
+def to_row(session: Session) -> JobRow:
+    """A session in a list, in our words."""
+    return JobRow(
+        id=str(session.id),
+        status=to_status(session),
+        provider_status=session.status,
+        title=(session.title or "")[:TITLE_CHARACTERS],
+        created_at=session.createdAt,
+        updated_at=session.updatedAt,
+    )
+
+
+def to_event(message: Message) -> Event:
+    """A message in our words."""
+    text = message.summary or message.data
+    return Event(
+        key=str(message.id) if message.id else f"{message.createdAt} {message.type}",
+        kind=to_kind(message),
+        at=message.createdAt,
+        reported={"text": text} if text else {},
+        exact=message.id is not None,
+    )
+
+
+def to_kind(message: Message) -> EventKind:
+    """What sort of event a message is: its type is an open word, and what is hidden or an outcome is for the log."""
+    match message.type or "":
+        case word if message.hidden or word.endswith(("_result", "_error")):
+            return EventKind.LOG
+        case word if word in MESSAGE:
+            return EventKind.MESSAGE
+        case word if word in STEP:
+            return EventKind.STEP
+        case _:
+            return EventKind.OTHER
+
+
+PROVIDER = BrowserUse

@@ -1,0 +1,190 @@
+"""Gobii's browser-use tasks, version 1, hosted or one's own: a job is one task, of an agent or of none.
+
+API: https://docs.gobii.ai/developers/developer-tasks (checked November 2026, seen live on gobii-platform c9929bf8)
+Quirk: the task's page has no result; only its `/result/` has, and that route's documented body is not what it answers.
+Quirk: paths without the trailing slash are redirected, and upper-case ids are unknown.
+Quirk: a bad key, no key, no plan and no permission are all 403.
+Quirk: `cancelled` can become `completed`, and `failed` by time-out too, since nothing stops the worker.
+Quirk: `completed` says that the agent stopped with an answer, not that it reached the goal.
+Quirk: `credits_cost` is set when the task is made and is no measure of its use.
+Quirk: no start or end is stated; a finished task's last update stands for its end, though an edit moves it.
+Quirk: there are no steps, events, screenshots or links; what the hosted service says to too many requests is unknown.
+"""
+
+import re
+from typing import Annotated
+from urllib.parse import SplitResult
+
+from pydantic import Field, FiniteFloat, JsonValue
+
+from ..jobs import TITLE_CHARACTERS, Cost, FailureKind, Job, JobPage, JobRow, JobStatus, Moment, Sighting
+from .base import UUID, Optional, Provider, Reply, Wire, page_number
+
+STATUSES = {
+    "pending": JobStatus.QUEUED,
+    "in_progress": JobStatus.RUNNING,
+    "completed": JobStatus.COMPLETED,
+    "failed": JobStatus.FAILED,
+    "cancelled": JobStatus.CANCELLED,
+}
+
+FAILURES = {
+    "Task timed out after 4 hours": FailureKind.TIMED_OUT,
+    "{'result_value': ['Result value cannot be empty if this step is marked as the result.']}": (
+        FailureKind.INVALID_OUTPUT
+    ),
+    "Provider returned empty or invalid result": FailureKind.INVALID_OUTPUT,
+}
+"""The platform's own fixed words for a failure; any others are the run's."""
+
+NO_PLAN = "Start a free trial"
+PAGE_SIZE = 100
+
+
+class Task(Wire):
+    """A task, as its own page or its `/result/` shows it."""
+
+    status: str
+    prompt: Optional[str] = None
+    created_at: Optional[Moment] = None
+    updated_at: Optional[Moment] = None
+    error_message: Optional[str] = None
+    credits_cost: Optional[FiniteFloat] = None
+    result: JsonValue = None
+
+
+class TaskItem(Task):
+    """A task in a list."""
+
+    id: Annotated[str, Field(pattern=f"^{UUID}$")]
+
+
+class TaskPage(Wire):
+    """A page of tasks."""
+
+    next: JsonValue = None
+    results: list[TaskItem]
+
+
+class Gobii(Provider):
+    """Gobii's browser-use tasks."""
+
+    name = "gobii"
+    title = "Gobii"
+    prefix = "GOBII"
+    base_url = "https://gobii.ai/api/v1"
+    key_header = "X-Api-Key"
+    example_id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+    id_form = "task or agent/task, each a UUID"
+    id_pattern = re.compile(f"(?:{UUID}/)?{UUID}")
+    statuses = STATUSES
+    hosted_poll_seconds = 30
+
+    def canonical_id(self, text: str) -> str:
+        """The task's UUID, without its agent's."""
+        return self.locator(text).rpartition("/")[2]
+
+    def locator(self, text: str) -> str:
+        """`agent/task` where the agent is given, else `task`."""
+        return super().canonical_id(text).lower()
+
+    def id_from_link(self, link: SplitResult) -> str | None:
+        """The task in a link of the API, with its agent where the link has one; an agent alone is no job."""
+        task = re.search(f"/(?:tasks/browser-use|agents/browser-use/({UUID})/tasks)/({UUID})(?:/|$)", link.path)
+        return self.locator("/".join(filter(None, task.groups()))) if task else None
+
+    async def fetch_job(self, job_id: str) -> Job:
+        """Look at the task, and at its result once there may be one."""
+        locator = self.locator(job_id)
+        path = _path(locator)
+        task = outcome = await self._find(path)
+        if task is None or task.status == "completed" or (task.status == "failed" and not task.error_message):
+            outcome = await self._find(f"{path}result/") or task
+        if outcome is None:
+            raise self.http.not_found()
+        return to_job(locator, task or outcome, outcome)
+
+    async def fetch_status(self, job_id: str) -> Sighting:
+        """The result's route, which says little else while the task runs."""
+        task = await self._find(f"{_path(self.locator(job_id))}result/")
+        if task is None:
+            raise self.http.not_found()
+        return Sighting(status=STATUSES.get(task.status, JobStatus.UNKNOWN), provider_status=task.status)
+
+    async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
+        """The owner's tasks with and without an agent; `cursor` is the number of a page."""
+        page = page_number(cursor)
+        reply = await self._get("/tasks/browser-use/", params={"page": page, "page_size": min(limit, PAGE_SIZE)})
+        if reply.status == 404 and page == 1:
+            raise self.http.unexpected("no list of tasks at this base URL")
+        if reply.status == 404:
+            return JobPage(jobs=())
+        return to_page(self.http.read(reply.json, TaskPage), page=page)
+
+    async def check_key(self) -> None:
+        """Ask for an answer that every key may have."""
+        if (await self._get("/ping/")).status == 404:
+            raise self.http.unexpected("no such API at this base URL")
+
+    async def _find(self, path: str) -> Task | None:
+        reply = await self._get(path)
+        return None if reply.status == 404 else self.http.read(reply.json, Task)
+
+    async def _get(self, path: str, *, params: dict[str, int] | None = None) -> Reply:
+        reply = await self.http.get(path, params=params, accept=(403, 404))
+        if reply.status == 403:
+            detail = reply.json.get("detail") if isinstance(reply.json, dict) else None
+            if isinstance(detail, str) and detail.startswith(NO_PLAN):
+                raise self.http.denied("the account has no plan that includes its API")
+            raise self.http.refused()
+        return reply
+
+
+def to_job(locator: str, task: Task, outcome: Task) -> Job:
+    """The task in our words. `outcome`, what `/result/` says where it was asked, is the later word."""
+    status = STATUSES.get(outcome.status, JobStatus.UNKNOWN)
+    error = outcome.error_message or task.error_message
+    if status in (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.COMPLETED):
+        # A task that was given up and then revived keeps the old words for a while.
+        error = None
+    return Job(
+        id=locator.rpartition("/")[2],
+        locator=locator if "/" in locator else "",
+        status=status,
+        provider_status=outcome.status,
+        title=(task.prompt or "")[:TITLE_CHARACTERS],
+        created_at=task.created_at,
+        updated_at=task.updated_at,
+        finished_at=task.updated_at if status.final else None,
+        result=outcome.result,
+        error=error,
+        cost=None if task.credits_cost is None else Cost(amount=task.credits_cost, unit="credits"),
+        failure=FAILURES.get(error or "", FailureKind.UNKNOWN) if status is JobStatus.FAILED else None,
+        has=frozenset({"result"} if outcome.result is not None else ()),
+    )
+
+
+def to_page(page_of_tasks: TaskPage, *, page: int) -> JobPage:
+    """The page in our words. A task that slips from page to page while others come may stand in it twice."""
+    rows = {task.id.lower(): to_row(task) for task in page_of_tasks.results}
+    return JobPage(jobs=tuple(rows.values()), cursor=str(page + 1) if page_of_tasks.next else None)
+
+
+def to_row(task: TaskItem) -> JobRow:
+    """The task in one line."""
+    return JobRow(
+        id=task.id.lower(),
+        status=STATUSES.get(task.status, JobStatus.UNKNOWN),
+        provider_status=task.status,
+        title=(task.prompt or "")[:TITLE_CHARACTERS],
+        created_at=task.created_at,
+        updated_at=task.updated_at,
+    )
+
+
+def _path(locator: str) -> str:
+    agent, _, task = locator.rpartition("/")
+    return f"/agents/browser-use/{agent}/tasks/{task}/" if agent else f"/tasks/browser-use/{task}/"
+
+
+PROVIDER = Gobii

@@ -1,0 +1,84 @@
+"""Text written by runs, providers and pages, made fit to be passed on as data. Pure."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import JsonValue
+
+from .jobs import PROVIDER_STATUS_CHARACTERS
+
+TEXT_CHARACTERS = 2000
+REMOVED_LINK = "[link removed]"
+
+_KEPT_CONTROLS = "\n\t"
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_LINK = re.compile(r"(?:https?|wss?)://[^\s<>\"'`]+", re.IGNORECASE)
+_TRAILING = ".,;:!?)]}"
+_CAPABILITY_PARAMETERS = re.compile(
+    r"(?i)^(?:x-amz-.*|x-goog-.*|sig|signature|token|access_token|api_?key|key|auth|wss|expires|expiry|policy|jwt|code|password)$"
+)
+
+
+def clean(text: str, limit: int = TEXT_CHARACTERS) -> str:
+    """The text without terminal sequences and invisible or control characters, cut to `limit` characters."""
+    text = _ANSI.sub("", text[: limit * 4])
+    kept = "".join(char for char in text if char in _KEPT_CONTROLS or unicodedata.category(char)[0] != "C")
+    return kept if len(kept) <= limit else kept[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def status_word(word: str) -> str:
+    """A provider's status word, reduced to what can only be read as a word."""
+    return re.sub(r"[^\w .-]", "", clean(word))[:PROVIDER_STATUS_CHARACTERS]
+
+
+def without_capability_links(text: str, *, hosts: Iterable[str] = (), links: Iterable[str] = ()) -> str:
+    """The text with every link taken out that gives sight or control to whoever has it.
+
+    Args:
+        text: anything a provider said.
+        hosts: hosts (with their sub-domains) all of whose links are such.
+        links: links known to be such. A link whose query holds a signature or token is one anyway.
+    """
+    known, guarded = set(links), tuple(hosts)
+
+    def replace(match: re.Match[str]) -> str:
+        link = match.group()
+        bare = link.rstrip(_TRAILING)
+        return REMOVED_LINK + link[len(bare) :] if bare in known or _gives_access(bare, guarded) else link
+
+    return _LINK.sub(replace, text) if "://" in text else text
+
+
+def _gives_access(link: str, hosts: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(link)
+        host = parts.hostname or ""
+    except ValueError:
+        return True
+    if parts.scheme.lower() in ("ws", "wss") or parts.username or parts.password:
+        return True
+    if any(host == guarded or host.endswith("." + guarded) for guarded in hosts):
+        return True
+    return any(_CAPABILITY_PARAMETERS.match(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True))
+
+
+def cleaned(
+    value: JsonValue, *, hosts: Iterable[str] = (), links: Iterable[str] = (), limit: int = TEXT_CHARACTERS
+) -> JsonValue:
+    """A JSON value whose strings, keys included, are clean and free of capability links."""
+    hosts, links = tuple(hosts), tuple(links)
+
+    def tidy(item: JsonValue) -> JsonValue:
+        match item:
+            case str():
+                return clean(without_capability_links(item, hosts=hosts, links=links), limit)
+            case list():
+                return [tidy(part) for part in item]
+            case dict():
+                return {clean(key, 100): tidy(part) for key, part in item.items()}
+            case _:
+                return item
+
+    return tidy(value)

@@ -1,0 +1,188 @@
+"""Flags over environment over file over defaults: the one place where any of them is read."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from . import providers
+from .errors import ConfigError
+from .providers.base import Provider
+
+ACCOUNT_NAME = r"[a-z][a-z0-9_-]{0,39}"
+TRUE, FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
+
+
+@dataclass(frozen=True)
+class Account:
+    """A named key at a provider. `key` is None when its variable is not set; `poll_seconds` when nobody set it."""
+
+    name: str
+    provider: str
+    key: SecretStr | None
+    key_variable: str
+    base_url: str
+    poll_seconds: float | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that can be set. `store` is a file or `:memory:`; `wait_seconds` None follows the client."""
+
+    accounts: tuple[Account, ...] = ()
+    store: str = ":memory:"
+    read_only: bool = False
+    allow_start: bool = False
+    wait_seconds: float | None = None
+    token: SecretStr | None = None
+
+
+class _AccountEntry(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    provider: str
+    key_variable: str
+    base_url: str | None = None
+    poll_seconds: Annotated[float, Field(gt=0)] | None = None
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    accounts: dict[Annotated[str, Field(pattern=f"^{ACCOUNT_NAME}$")], _AccountEntry] = {}
+
+
+def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment and the configuration file that it names.
+
+    Raises:
+        ConfigError: names the variable or the key of the file that is wrong.
+    """
+    environ = os.environ if environ is None else environ
+    token = environ.get("BROWSERJOBS_TOKEN", "")
+    return Settings(
+        accounts=_accounts(environ),
+        store=environ.get("BROWSERJOBS_STORE") or default_store(),
+        read_only=_switch(environ, "BROWSERJOBS_READ_ONLY"),
+        allow_start=_switch(environ, "BROWSERJOBS_ALLOW_START"),
+        wait_seconds=_seconds(environ, "BROWSERJOBS_WAIT_SECONDS"),
+        token=SecretStr(token) if token else None,
+    )
+
+
+def default_store() -> str:
+    """The store's file in the user's state directory."""
+    return str(platformdirs.user_state_path("mcp-browserjobs", appauthor=False) / "jobs.sqlite3")
+
+
+def _accounts(environ: Mapping[str, str]) -> tuple[Account, ...]:
+    named: dict[str, Account] = {}
+    if path := environ.get("BROWSERJOBS_CONFIG", ""):
+        for name, entry in _read(path).accounts.items():
+            named |= {account.name: account for account in _configured(name, entry, environ)}
+    for provider in map(providers.load, providers.names()):
+        variable = f"{provider.prefix}_API_KEY"
+        if provider.name not in named and (key := environ.get(variable, "").strip()):
+            base_url = environ.get(f"{provider.prefix}_BASE_URL", "")
+            named[provider.name] = _account(provider, provider.name, key, variable, base_url, None, environ, {})
+    return tuple(named.values())
+
+
+def _configured(name: str, entry: _AccountEntry, environ: Mapping[str, str]) -> list[Account]:
+    """The entry's account and, where one key opens several generations of an API, those of its siblings."""
+    if entry.provider not in providers.names():
+        known = ", ".join(providers.names())
+        raise ConfigError(f"accounts.{name}.provider", f"is none of {known}")
+    provider = providers.load(entry.provider)
+    key = environ.get(entry.key_variable, "").strip()
+    extra = {option: str(value) for option, value in (entry.model_extra or {}).items()}
+    if unknown := sorted(set(extra) - set(provider.options)):
+        raise ConfigError(f"accounts.{name}.{unknown[0]}", "is no setting of this provider")
+    return [
+        _account(
+            one,
+            name + one.name.removeprefix(provider.name),
+            key,
+            entry.key_variable,
+            entry.base_url,
+            entry.poll_seconds,
+            environ,
+            extra,
+        )
+        for one in (provider, *map(providers.load, provider.siblings))
+    ]
+
+
+def _account(
+    provider: type[Provider],
+    name: str,
+    key: str,
+    key_variable: str,
+    base_url: str | None,
+    poll_seconds: float | None,
+    environ: Mapping[str, str],
+    options: Mapping[str, str],
+) -> Account:
+    variable = f"{provider.prefix}_BASE_URL"
+    wished = poll_seconds or _seconds(environ, f"{provider.prefix}_POLL_SECONDS")
+    return Account(
+        name=name,
+        provider=provider.name,
+        key=SecretStr(key) if key else None,
+        key_variable=key_variable,
+        base_url=_base_url(base_url or environ.get(variable, "") or provider.base_url, variable),
+        poll_seconds=wished,
+        options={option: environ.get(source, "") for option, source in provider.options.items()} | dict(options),
+    )
+
+
+def _base_url(text: str, setting: str) -> str:
+    try:
+        parts = urlsplit(text.strip())
+        plain = parts.hostname and not (parts.query or parts.fragment or parts.username or parts.password)
+        _ = parts.port
+    except ValueError:
+        plain = False
+        parts = urlsplit("")
+    if not plain or parts.scheme not in ("http", "https"):
+        raise ConfigError(setting, "must be an http or https address without a query")
+    return text.strip().rstrip("/")
+
+
+def _read(path: str) -> _File:
+    try:
+        text = Path(path).expanduser().read_bytes()
+        return _File.model_validate(tomllib.loads(text.decode()))
+    except OSError as error:
+        raise ConfigError("BROWSERJOBS_CONFIG", f"names a file that cannot be read ({error.strerror})") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        raise ConfigError("BROWSERJOBS_CONFIG", "names a file that is no valid TOML") from None
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise ConfigError("BROWSERJOBS_CONFIG", f"names a file with something wrong at {where}") from None
+
+
+def _switch(environ: Mapping[str, str], variable: str) -> bool:
+    text = environ.get(variable, "").strip().lower()
+    if text not in TRUE | FALSE:
+        raise ConfigError(variable, "must be 1 or 0")
+    return text in TRUE
+
+
+def _seconds(environ: Mapping[str, str], variable: str) -> float | None:
+    if not (text := environ.get(variable, "").strip()):
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 86400:
+        raise ConfigError(variable, "must be a number of seconds, more than 0 and at most 86400")
+    return seconds

@@ -1,0 +1,154 @@
+"""What every pretend provider does: counts requests, checks the key, lets troubles happen, and only then answers."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import ClassVar
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .script import Json, Outage, PretendJob
+from .world import Asked, World
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+class RefusedError(Exception):
+    """A request is refused with this status and this body."""
+
+    def __init__(self, status: int, body: Json) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+
+
+def refused(status: int, detail: Json) -> RefusedError:
+    """A refusal in the commonest form."""
+    return RefusedError(status, {"detail": detail})
+
+
+class Vendor(ABC):
+    """A pretend provider. A subclass has its routes and its manners; the manners here are FastAPI's."""
+
+    name: ClassVar[str]
+    """The module's name, which is also the provider's."""
+    prefix: ClassVar[str]
+    """`<prefix>_API_KEY` and `<prefix>_BASE_URL` are its variables."""
+    base: ClassVar[str]
+    """Where it stands: what follows the host in its base URL."""
+    api_path: ClassVar[str] = ""
+    """What follows the base URL in every address."""
+    id_prefix: ClassVar[str] = ""
+    """What stands before the UUID in the id of a job."""
+    variables: ClassVar[Mapping[str, str]] = {}
+    """Further variables that point at it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    @abstractmethod
+    def routes(self) -> Sequence[Route]:
+        """All that can be asked."""
+
+    @abstractmethod
+    def check_key(self, request: Request) -> None:
+        """Refuse a request without a good key."""
+
+    def limited(self, retry_after: str | None) -> Json:
+        """The body of an answer 429."""
+        return {"detail": "Too many requests"}
+
+    async def unrouted(self, request: Request, error: HTTPException) -> Response:
+        """The answer where there is no such route or method."""
+        return JSONResponse({"detail": error.detail}, error.status_code)
+
+    def app(self) -> Starlette:
+        """The whole of it."""
+        app = Starlette(
+            routes=self.routes(),
+            middleware=[Middleware(_Gate, vendor=self)],
+            exception_handlers={RefusedError: _refuse, HTTPException: self.unrouted},
+        )
+        app.router.redirect_slashes = False
+        return app
+
+    def route(self, method: str, path: str, answer: Answer) -> Route:
+        """A route that wants the key."""
+
+        async def guarded(request: Request) -> Response:
+            self.check_key(request)
+            return await answer(request)
+
+        return Route(path, guarded, methods=[method])
+
+    def job(self, name: str, label: str = "", *, unknown: str) -> PretendJob:
+        """The job with this id, or whose `label` has it; `unknown` is said when there is none."""
+        job = self.world.find(self.name, name)
+        if job is None or name != (job.named(label) if label else job.id):
+            raise refused(404, unknown)
+        return job
+
+
+class _Gate:
+    """Counts every request and lets trouble meet it."""
+
+    def __init__(self, app: ASGIApp, vendor: Vendor) -> None:
+        self._app = app
+        self._vendor = vendor
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: ASGIApp = self._app
+        if scope["type"] == "http":
+            answer = self._in_the_way(scope) or answer
+        await answer(scope, receive, send)
+
+    def _in_the_way(self, scope: Scope) -> Response | None:
+        world, name = self._vendor.world, self._vendor.name
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if scope["query_string"]:
+            path += "?" + scope["query_string"].decode()
+        world.requests.append(Asked(name, scope["method"], path))
+        trouble = world.trouble_of(name, path)
+        if trouble is None:
+            return None
+        if isinstance(trouble, Outage):
+            return _accident(trouble)
+        after = trouble.retry_after
+        return JSONResponse(self._vendor.limited(after), 429, {} if after is None else {"Retry-After": after})
+
+
+class _Cut(Response):
+    """Begins an answer and breaks the connection. A server over sockets resets it; in process the error comes out."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
+        raise ConnectionResetError
+
+
+def _accident(outage: Outage) -> Response:
+    match outage.how:
+        case "503":
+            return JSONResponse({"detail": "Service Unavailable"}, 503)
+        case "502":
+            return JSONResponse({"detail": "Bad Gateway"}, 502)
+        case "html":
+            return HTMLResponse("<!doctype html><title>Be right back</title>")
+        case "html_error":
+            return HTMLResponse("<!doctype html><title>502 Bad Gateway</title>", 502)
+        case "empty":
+            return Response(media_type="application/json")
+        case "truncated":
+            return Response('{"id": "5', media_type="application/json")
+        case "wrong_shape":
+            return JSONResponse({"surprise": True})
+        case "reset":
+            return _Cut()
+
+
+async def _refuse(request: Request, error: RefusedError) -> Response:
+    return JSONResponse(error.body, error.status)

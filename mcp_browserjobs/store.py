@@ -1,0 +1,568 @@
+"""What has been seen, in one SQLite file that several processes of one user share.
+
+Its surface is small and awaited, so that another database can stand behind it. Each statement here takes well
+under a millisecond, so they run where they are called; a file locked by a sibling is tried again without
+blocking anybody.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+from pydantic import JsonValue
+
+from .errors import StoreError
+from .eventlog import Known, digest, merge
+from .jobs import Event, EventKind, Job, JobRef, JobRow, JobStatus, KeyState, LoggedEvent, Sighting
+
+MEMORY = ":memory:"
+LOCK_PATIENCE = 10.0
+LEASE_SECONDS = 6.0
+RHYTHM_EVENTS = 50
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE jobs (
+        key INTEGER PRIMARY KEY,
+        account TEXT NOT NULL,
+        id TEXT NOT NULL,
+        locator TEXT NOT NULL,
+        snapshot TEXT NOT NULL,
+        status TEXT NOT NULL,
+        sort_at REAL NOT NULL,
+        revision INTEGER NOT NULL,
+        events INTEGER NOT NULL,
+        cursor TEXT,
+        first_seen_at REAL NOT NULL,
+        changed_at REAL NOT NULL,
+        checked_at REAL NOT NULL,
+        detailed_at REAL,
+        UNIQUE (account, id)
+    );
+    CREATE INDEX jobs_by_id ON jobs (id);
+    CREATE INDEX jobs_by_time ON jobs (sort_at DESC, key DESC);
+    CREATE TABLE events (
+        job INTEGER NOT NULL REFERENCES jobs (key),
+        seq INTEGER NOT NULL,
+        at REAL NOT NULL,
+        kind TEXT NOT NULL,
+        reported TEXT NOT NULL,
+        provider_key TEXT,
+        digest TEXT NOT NULL,
+        PRIMARY KEY (job, seq)
+    ) WITHOUT ROWID;
+    CREATE INDEX events_by_provider_key ON events (job, provider_key);
+    CREATE TABLE results (job INTEGER PRIMARY KEY REFERENCES jobs (key), result TEXT NOT NULL);
+    CREATE TABLE links (hash TEXT PRIMARY KEY, job INTEGER NOT NULL REFERENCES jobs (key)) WITHOUT ROWID;
+    CREATE TABLE accounts (
+        name TEXT PRIMARY KEY,
+        key_state TEXT NOT NULL,
+        rest_until REAL NOT NULL,
+        strikes INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE processes (name TEXT PRIMARY KEY, seen_at REAL NOT NULL) WITHOUT ROWID;
+    CREATE TABLE leases (job INTEGER PRIMARY KEY REFERENCES jobs (key), process TEXT NOT NULL);
+    """,
+)
+"""Each runs once, in order; `PRAGMA user_version` counts those that did."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A job as last seen.
+
+    `changed_at` is when anything of it last changed, `checked_at` when the provider last answered,
+    `detailed_at` when it was last read whole (None: only its status is known).
+    `cursor` is where to go on in the provider's events. `revision` grows with each change.
+    """
+
+    ref: JobRef
+    locator: str
+    job: Job
+    revision: int
+    events: int
+    cursor: str | None
+    first_seen_at: datetime
+    changed_at: datetime
+    checked_at: datetime
+    detailed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class AccountState:
+    """What is known of an account: its key, and until when it must rest after how many 429s in a row."""
+
+    key: KeyState = KeyState.UNTESTED
+    rest_until: datetime = datetime.fromtimestamp(0, UTC)
+    strikes: int = 0
+
+
+Position = tuple[float, int]
+"""Where a list of jobs goes on: below this."""
+
+
+class Store:
+    """Everything that has been seen.
+
+    Args:
+        path: a file, made with its folder when missing and private to its user, or `:memory:`.
+
+    Raises:
+        StoreError: it cannot be opened, or is of a newer version.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            if path != MEMORY:
+                _make_private(Path(path))
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=LOCK_PATIENCE)
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._migrate()
+            self._db.execute("PRAGMA busy_timeout = 0")
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(path, _problem(error)) from None
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may use it too."""
+        return self.path != MEMORY
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def _migrate(self) -> None:
+        while True:
+            with self._transaction():
+                version = self._db.execute("PRAGMA user_version").fetchone()[0]
+                if version == len(MIGRATIONS):
+                    return
+                if version > len(MIGRATIONS):
+                    raise StoreError(self.path, "a newer version of mcp-browserjobs wrote it")
+                for statement in MIGRATIONS[version].split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {version + 1}")
+
+    @contextlib.contextmanager
+    def _transaction(self):  # type: ignore[no-untyped-def]
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    async def _write(self, change: Callable[[], T]) -> T:
+        def once() -> T:
+            with self._transaction():
+                return change()
+
+        return await self._try(once)
+
+    async def _try(self, action: Callable[[], T]) -> T:
+        pause, deadline = 0.001, anyio.current_time() + LOCK_PATIENCE
+        while True:
+            try:
+                return action()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                    raise StoreError(self.path, _problem(error)) from None
+                if anyio.current_time() > deadline:
+                    raise StoreError(self.path, "another process keeps it locked") from None
+            except sqlite3.Error as error:
+                raise StoreError(self.path, _problem(error)) from None
+            await anyio.sleep(pause)
+            pause = min(0.1, pause * 2)
+
+    # Jobs
+
+    async def load(self, ref: JobRef) -> Record | None:
+        """The job as last seen, None when it never was."""
+        return await self._try(lambda: self._load(ref))
+
+    def _load(self, ref: JobRef) -> Record | None:
+        row = self._db.execute("SELECT * FROM jobs WHERE account = ? AND id = ?", ref).fetchone()
+        return _record(row) if row else None
+
+    async def find(self, job_id: str) -> list[JobRef]:
+        """The jobs seen before whose id this is, in any account."""
+        rows = await self._try(
+            lambda: self._db.execute("SELECT account, id FROM jobs WHERE id = ?", (job_id,)).fetchall()
+        )
+        return [JobRef(*row) for row in rows]
+
+    async def find_link(self, url: str) -> JobRef | None:
+        """The job that gave this capability link. Only a fingerprint of the link is kept."""
+        query = "SELECT account, id FROM links JOIN jobs ON jobs.key = links.job WHERE hash = ?"
+        row = await self._try(lambda: self._db.execute(query, (_link_hash(url),)).fetchone())
+        return JobRef(*row) if row else None
+
+    async def record(
+        self,
+        ref: JobRef,
+        job: Job,
+        events: Sequence[Event],
+        *,
+        now: datetime,
+        locator: str = "",
+        cursor: str | None = None,
+        whole: bool = True,
+    ) -> Record:
+        """Write down one look: the job's state, and those of its events that have no number yet.
+
+        A change of status is itself an event: one that opens comes before the provider's new events, one that
+        closes after them. What was seen before and is not said any more (a result, a title) is kept.
+
+        Args:
+            events: what the provider lists, or the part of it after the record's cursor.
+            locator: the form to ask the provider with, where it is more than the id.
+            cursor: where the provider's events go on; None leaves it as it is.
+            whole: False when only the status and little more is known.
+        """
+        return await self._write(lambda: self._record(ref, job, events, now, locator, cursor, whole=whole))
+
+    def _record(
+        self,
+        ref: JobRef,
+        job: Job,
+        events: Sequence[Event],
+        now: datetime,
+        locator: str,
+        cursor: str | None,
+        *,
+        whole: bool,
+    ) -> Record:
+        before = self._load(ref)
+        job = _with_what_was_known(job, before.job if before else None)
+        key = self._insert(ref, job, now) if before is None else self._key(ref)
+        count = before.events if before else 0
+        turned = before is None or (before.job.status, before.job.provider_status) != (job.status, job.provider_status)
+        status = [_status_event(job, now)] if turned else []
+        opens = job.status in (JobStatus.QUEUED, JobStatus.RUNNING)
+        merged = merge(self._known(key, events), events)
+        for seq, event in merged.rewritten:
+            self._db.execute(
+                "UPDATE events SET reported = ?, digest = ? WHERE job = ? AND seq = ?",
+                (_json(event.reported), digest(event), key, seq),
+            )
+        new = [*status, *merged.new] if opens else [*merged.new, *status]
+        for seq, event in enumerate(new, count + 1):
+            self._db.execute(
+                "INSERT INTO events (job, seq, at, kind, reported, provider_key, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    key,
+                    seq,
+                    (event.at or now).timestamp(),
+                    event.kind,
+                    _json(event.reported),
+                    event.key or None,
+                    digest(event),
+                ),
+            )
+        if job.result is not None:
+            self._db.execute("INSERT OR REPLACE INTO results VALUES (?, ?)", (key, _json(job.result)))
+        for link in job.links:
+            self._db.execute("INSERT OR IGNORE INTO links VALUES (?, ?)", (_link_hash(link.url), key))
+        snapshot = job.model_dump_json(exclude_none=True)
+        logged = bool(new or merged.rewritten)
+        changed = logged or before is None or before.job != job.model_copy(update=_UNSTORED)
+        moved = logged or before is None or _without_meters(before.job) != _without_meters(job)
+        changed_at = now if before else min(now, job.updated_at or now)
+        self._db.execute(
+            """
+            UPDATE jobs SET locator = CASE WHEN ?1 = '' THEN locator ELSE ?1 END, snapshot = ?2, status = ?3, sort_at = ?4,
+                revision = revision + ?5, events = ?6, cursor = coalesce(?7, cursor),
+                changed_at = CASE WHEN ?13 THEN ?8 ELSE changed_at END, checked_at = ?9,
+                detailed_at = CASE WHEN ?10 THEN ?9 WHEN ?11 THEN NULL ELSE detailed_at END
+            WHERE key = ?12
+            """,
+            (
+                locator,
+                snapshot,
+                job.status,
+                _sort_at(job, before.first_seen_at if before else now),
+                changed,
+                count + len(new),
+                cursor,
+                changed_at.timestamp(),
+                now.timestamp(),
+                whole,
+                turned,
+                key,
+                moved,
+            ),
+        )
+        record = self._load(ref)
+        assert record is not None
+        return record
+
+    def _insert(self, ref: JobRef, job: Job, now: datetime) -> int:
+        at = now.timestamp()
+        values = (*ref, job.status, _sort_at(job, now), at, at, at)
+        cursor = self._db.execute(
+            "INSERT INTO jobs (account, id, locator, snapshot, status, sort_at, revision, events, first_seen_at, changed_at,"
+            " checked_at) VALUES (?, ?, '', '{}', ?, ?, 0, 0, ?, ?, ?)",
+            values,
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _key(self, ref: JobRef) -> int:
+        return int(self._db.execute("SELECT key FROM jobs WHERE account = ? AND id = ?", ref).fetchone()[0])
+
+    def _known(self, key: int, events: Sequence[Event]) -> list[Known]:
+        keys = json.dumps(list({event.key for event in events}))
+        rows = self._db.execute(
+            "SELECT seq, provider_key, digest FROM events"
+            " WHERE job = ? AND provider_key IN (SELECT value FROM json_each(?)) ORDER BY seq",
+            (key, keys),
+        )
+        return [Known(*row) for row in rows]
+
+    async def record_sighting(self, ref: JobRef, sighting: Sighting, *, now: datetime) -> Record | None:
+        """Write down a bare status word. None when the job was never seen whole."""
+
+        def change() -> Record | None:
+            before = self._load(ref)
+            if before is None:
+                return None
+            if before.job.provider_status == sighting.provider_status:
+                self._db.execute("UPDATE jobs SET checked_at = ? WHERE account = ? AND id = ?", (now.timestamp(), *ref))
+                return self._load(ref)
+            job = before.job.model_copy(update=sighting.model_dump())
+            return self._record(ref, job, (), now, "", None, whole=False)
+
+        return await self._write(change)
+
+    async def record_row(self, account: str, row: JobRow, *, now: datetime) -> None:
+        """Write down a job that the provider's list shows."""
+        ref = JobRef(account, row.id)
+        sighting = Sighting(status=row.status, provider_status=row.provider_status)
+        if await self.load(ref) is None:
+            job = Job(**row.model_dump(), created_at=row.started_at)
+            await self.record(ref, job, (), now=now, whole=False)
+        else:
+            await self.record_sighting(ref, sighting, now=now)
+
+    async def recent(
+        self, limit: int, *, account: str = "", status: str = "", below: Position | None = None
+    ) -> list[tuple[Position, Record]]:
+        """Jobs, newest first, each with its position."""
+        query = (
+            "SELECT * FROM jobs WHERE (?1 = '' OR account = ?1) AND (?2 = '' OR status = ?2)"
+            " AND (?3 IS NULL OR (sort_at, key) < (?3, ?4)) ORDER BY sort_at DESC, key DESC LIMIT ?5"
+        )
+        values = (account, status, *(below or (None, None)), limit)
+        rows = await self._try(lambda: self._db.execute(query, values).fetchall())
+        return [((row["sort_at"], row["key"]), _record(row)) for row in rows]
+
+    # Events and results
+
+    async def events(self, ref: JobRef, *, after: int, limit: int) -> list[LoggedEvent]:
+        """The events with numbers above `after`, in order, at most `limit`."""
+        return await self._events(ref, "seq > ? ORDER BY seq LIMIT ?", after, limit)
+
+    async def latest_events(self, ref: JobRef, limit: int) -> list[LoggedEvent]:
+        """The last `limit` events, in order."""
+        return (await self._events(ref, "1 ORDER BY seq DESC LIMIT ?", limit))[::-1]
+
+    async def _events(self, ref: JobRef, condition: str, *values: int) -> list[LoggedEvent]:
+        query = (
+            "SELECT seq, at, kind, reported FROM events WHERE job = (SELECT key FROM jobs WHERE account = ? AND id = ?) AND "
+            + condition
+        )
+        rows = await self._try(lambda: self._db.execute(query, (*ref, *values)).fetchall())
+        return [
+            LoggedEvent.model_construct(
+                seq=row["seq"], at=_moment(row["at"]), kind=EventKind(row["kind"]), reported=json.loads(row["reported"])
+            )
+            for row in rows
+        ]
+
+    async def rhythm(self, ref: JobRef) -> list[datetime]:
+        """When the provider's latest events happened, oldest first: what a stall is measured against."""
+        query = (
+            "SELECT at FROM events WHERE job = (SELECT key FROM jobs WHERE account = ? AND id = ?)"
+            " AND provider_key IS NOT NULL ORDER BY seq DESC LIMIT ?"
+        )
+        rows = await self._try(lambda: self._db.execute(query, (*ref, RHYTHM_EVENTS)).fetchall())
+        return [_moment(row["at"]) for row in rows][::-1]
+
+    async def result(self, ref: JobRef) -> JsonValue:
+        """The job's result, None when there is none."""
+        query = "SELECT result FROM results WHERE job = (SELECT key FROM jobs WHERE account = ? AND id = ?)"
+        row = await self._try(lambda: self._db.execute(query, ref).fetchone())
+        result: JsonValue = json.loads(row["result"]) if row else None
+        return result
+
+    # Accounts
+
+    async def account(self, name: str) -> AccountState:
+        """What is known of an account."""
+        row = await self._try(lambda: self._db.execute("SELECT * FROM accounts WHERE name = ?", (name,)).fetchone())
+        return (
+            AccountState(KeyState(row["key_state"]), _moment(row["rest_until"]), row["strikes"])
+            if row
+            else AccountState()
+        )
+
+    async def set_account(self, name: str, state: AccountState) -> None:
+        """Write down what is known of an account."""
+        values = (name, state.key, state.rest_until.timestamp(), state.strikes)
+        await self._write(lambda: self._db.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)", values))
+
+    # Sharing the looks among processes
+
+    async def beat(self, process: str, *, now: datetime) -> None:
+        """Say that this process is alive; the leases of one that is silent for LEASE_SECONDS are free."""
+
+        def change() -> None:
+            self._db.execute("INSERT OR REPLACE INTO processes VALUES (?, ?)", (process, now.timestamp()))
+            silent = "SELECT name FROM processes WHERE abs(? - seen_at) > ?"
+            for table, column in (("leases", "process"), ("processes", "name")):
+                self._db.execute(f"DELETE FROM {table} WHERE {column} IN ({silent})", (now.timestamp(), LEASE_SECONDS))  # noqa: S608 - fixed names
+
+        await self._write(change)
+
+    async def lease(self, ref: JobRef, process: str, *, now: datetime) -> bool:
+        """Whether this process is the one that looks at the job; takes the lease when it is free."""
+
+        def holder() -> str | None:
+            row = self._db.execute(
+                "SELECT process FROM leases JOIN jobs ON jobs.key = leases.job JOIN processes ON processes.name = leases.process"
+                " WHERE account = ? AND id = ?",
+                ref,
+            ).fetchone()
+            return row[0] if row else None
+
+        def take() -> bool:
+            if (current := holder()) is None:
+                self._db.execute("INSERT OR REPLACE INTO processes VALUES (?, ?)", (process, now.timestamp()))
+                query = "INSERT OR REPLACE INTO leases SELECT key, ? FROM jobs WHERE account = ? AND id = ?"
+                self._db.execute(query, (process, *ref))
+                return True
+            return current == process
+
+        current = await self._try(holder)
+        return current == process if current is not None else await self._write(take)
+
+    async def release(self, ref: JobRef, process: str) -> None:
+        """Give the lease back."""
+        query = "DELETE FROM leases WHERE process = ? AND job = (SELECT key FROM jobs WHERE account = ? AND id = ?)"
+        await self._write(lambda: self._db.execute(query, (process, *ref)))
+
+    async def leave(self, process: str) -> None:
+        """Give all leases back: the process ends."""
+
+        def change() -> None:
+            self._db.execute("DELETE FROM leases WHERE process = ?", (process,))
+            self._db.execute("DELETE FROM processes WHERE name = ?", (process,))
+
+        await self._write(change)
+
+    async def sibling_version(self) -> int:
+        """A number that changes whenever another process has written."""
+        return int(await self._try(lambda: self._db.execute("PRAGMA data_version").fetchone()[0]))
+
+
+_UNSTORED = {"result": None, "events": (), "links": ()}
+
+
+def _make_private(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        path.touch(mode=0o600)
+        return
+    if os.name == "posix" and path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+
+
+def _with_what_was_known(job: Job, before: Job | None) -> Job:
+    if before is None:
+        return job
+    kept = {
+        name: known
+        for name in ("title", "created_at", "started_at", "cost", "locator")
+        if not getattr(job, name) and getattr(job, name) != 0 and (known := getattr(before, name))
+    }
+    return job.model_copy(update=kept) if kept else job
+
+
+def _without_meters(job: Job) -> Job:
+    """The job without what runs on while nothing happens: a stalled job still costs."""
+    return job.model_copy(update={**_UNSTORED, "cost": None, "updated_at": None})
+
+
+def _status_event(job: Job, now: datetime) -> Event:
+    moment = job.finished_at if job.status.final else job.updated_at
+    return Event(
+        key="",
+        kind=EventKind.STATUS,
+        at=min(now, moment) if moment else now,
+        reported={"status": job.status.value, "provider_status": job.provider_status},
+    )
+
+
+def _sort_at(job: Job, first_seen_at: datetime) -> float:
+    return (job.created_at or job.started_at or first_seen_at).timestamp()
+
+
+def _link_hash(url: str) -> str:
+    return hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _json(value: JsonValue) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _moment(stamp: float) -> datetime:
+    return datetime.fromtimestamp(stamp, UTC)
+
+
+def _record(row: sqlite3.Row) -> Record:
+    return Record(
+        ref=JobRef(row["account"], row["id"]),
+        locator=row["locator"],
+        job=Job.model_validate_json(row["snapshot"]),
+        revision=row["revision"],
+        events=row["events"],
+        cursor=row["cursor"],
+        first_seen_at=_moment(row["first_seen_at"]),
+        changed_at=_moment(row["changed_at"]),
+        checked_at=_moment(row["checked_at"]),
+        detailed_at=None if row["detailed_at"] is None else _moment(row["detailed_at"]),
+    )
+
+
+def _problem(error: Exception) -> str:
+    """Why, in words of ours; SQLite's own messages name no content."""
+    match error:
+        case sqlite3.DatabaseError() if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+            sqlite3.SQLITE_CORRUPT,
+            sqlite3.SQLITE_NOTADB,
+        ):
+            return "it is damaged, or no store of ours"
+        case sqlite3.OperationalError() if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+            return "the disk is full"
+        case sqlite3.OperationalError() if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
+            return "it is read-only"
+        case PermissionError():
+            return "no permission"
+        case OSError():
+            return error.strerror or "the file cannot be used"
+        case _:
+            return "SQLite cannot use it"

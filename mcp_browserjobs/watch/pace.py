@@ -1,0 +1,51 @@
+"""When to look again: pure arithmetic over a job's age, what it does, and what the provider asks for."""
+
+from ..jobs import JobStatus
+
+BRIEFEST = 1.5
+"""Seconds between looks at a young job, where nothing else is said."""
+SHARE_OF_AGE = 0.0295
+"""A look each 3 % of a run's age (a little less, for the time that the look takes)."""
+SHARE_OF_QUIET = 0.5
+"""Somebody who follows the events sees one at most half as late again as the pause before it."""
+LONGEST = 300.0
+IDLE_SHARE_OF_QUIET, IDLE_LONGEST = 0.1, 30.0
+"""A job that waits for a person moves at a person's pace."""
+DETAIL_BRIEFEST, DETAIL_SHARE_OF_AGE = 120.0, 0.15
+"""How often a whole look takes the place of a cheap one while the status word stays the same."""
+REST_BRIEFEST, REST_LONGEST = 5.0, 600.0
+BACKOFF_LONGEST = 60.0
+
+
+def interval(*, status: JobStatus, age: float, quiet: float, followed: bool, floor: float) -> float:
+    """Seconds from one look to the next.
+
+    Args:
+        status: where the job stands.
+        age: seconds since it started.
+        quiet: seconds since anything of it changed.
+        followed: whether somebody wants its events, not only its end.
+        floor: the shortest interval that the provider or the user allows; 0 for none.
+    """
+    wanted = SHARE_OF_AGE * age
+    if followed:
+        wanted = min(wanted, SHARE_OF_QUIET * quiet)
+    if status in (JobStatus.PAUSED, JobStatus.WAITING_FOR_INPUT):
+        wanted = max(wanted, min(IDLE_LONGEST, IDLE_SHARE_OF_QUIET * quiet))
+    return max(floor or BRIEFEST, min(LONGEST, wanted))
+
+
+def detail_interval(age: float) -> float:
+    """Seconds after which a job whose status word stays the same is read whole again."""
+    return max(DETAIL_BRIEFEST, DETAIL_SHARE_OF_AGE * age)
+
+
+def backoff(failures: int, retry_after: float | None, usual: float) -> float:
+    """Seconds to the next look after `failures` (1, 2 ...) in a row, not shorter than the usual interval."""
+    return max(usual, retry_after or 0.0, min(BACKOFF_LONGEST, 2.0 ** min(failures, 10)))
+
+
+def rest(strikes: int, retry_after: float | None) -> float:
+    """Seconds for which an account rests after its `strikes`th (1, 2 ...) 429 in a row."""
+    wish = REST_BRIEFEST * 2 ** min(strikes - 1, 10) if retry_after is None else retry_after
+    return min(REST_LONGEST, max(REST_BRIEFEST, wish))

@@ -1,0 +1,240 @@
+"""Who looks: one loop a job, however many wait for it, in this process and in its siblings."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ..errors import PASSING, BrowserJobsError, ProviderUnavailableError, RateLimitedError
+from ..jobs import JobRef
+from ..store import Record, Store
+from . import pace
+from .look import Looker
+
+SIBLING_SECONDS = 0.5
+"""How often a process reads what its siblings wrote."""
+BEAT_SECONDS = 2.0
+LEASE_RETRY_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Watch:
+    """One job that somebody waits for. `record` and `trouble` are current; `changed` tells of the next change.
+
+    `trouble` is what the last look met, None after a good one. `ended` says that nobody looks any more: the job
+    is over, or `trouble` will not pass by itself.
+    """
+
+    ref: JobRef
+    record: Record | None
+    trouble: BrowserJobsError | None = None
+    ended: bool = False
+    changed: anyio.Event = field(default_factory=anyio.Event)
+    waiting: int = 0
+    following: int = 0
+    failures: int = 0
+    tried_at: datetime | None = None
+    poked: anyio.Event = field(default_factory=anyio.Event)
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+
+    def tell(self) -> None:
+        """Wake everybody who waits for a change."""
+        self.changed.set()
+        self.changed = anyio.Event()
+
+    def poke(self) -> None:
+        """Make the loop think again about when to look."""
+        self.poked.set()
+        self.poked = anyio.Event()
+
+
+class Watcher:
+    """Keeps one loop for each job that somebody waits for or follows, and none for the others.
+
+    Args:
+        floor: the shortest interval between looks that an account allows, by its name.
+        on_change: told of each job that changed, whoever looked.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        looker: Looker,
+        clock: Callable[[], datetime],
+        floor: Callable[[str], float],
+        on_change: Callable[[Record], None],
+    ) -> None:
+        self._store = store
+        self._looker = looker
+        self._clock = clock
+        self._floor = floor
+        self._on_change = on_change
+        self._process = uuid4().hex
+        self._watches: dict[JobRef, Watch] = {}
+        self._tasks: TaskGroup | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Loops run as long as this does."""
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            if self._store.shared:
+                tasks.start_soon(self._share)
+            try:
+                yield
+            finally:
+                self._tasks = None
+                tasks.cancel_scope.cancel()
+                with anyio.CancelScope(shield=True):
+                    await self._store.leave(self._process)
+
+    @property
+    def watched(self) -> int:
+        """How many jobs have a loop."""
+        return len(self._watches)
+
+    @asynccontextmanager
+    async def watching(self, ref: JobRef, *, followed: bool) -> AsyncIterator[Watch]:
+        """Have a job looked at until this is left; with the last one its loop ends.
+
+        Args:
+            followed: whether its events are wanted, not only its end.
+        """
+        if ref not in self._watches:
+            record = await self._store.load(ref)
+            self._watches.setdefault(ref, Watch(ref, record))
+        watch = self._watches[ref]
+        watch.waiting += 1
+        watch.following += followed
+        if watch.waiting == 1 or (watch.ended and not _is_over(watch.record)):
+            self._start(watch)
+        elif followed:
+            watch.poke()
+        try:
+            yield watch
+        finally:
+            watch.waiting -= 1
+            watch.following -= followed
+            if not watch.waiting:
+                watch.scope.cancel()
+                del self._watches[ref]
+
+    def recorded(self, before: Record | None, record: Record) -> None:
+        """Take note of what a look of this process wrote down, and what stood there before."""
+        changed = before is None or before.revision != record.revision
+        if watch := self._watches.get(record.ref):
+            relieved, watch.trouble = watch.trouble, None
+            watch.record, watch.failures = record, 0
+            if changed or relieved:
+                watch.tell()
+        if changed:
+            self._on_change(record)
+
+    def _start(self, watch: Watch) -> None:
+        if self._tasks is None:
+            raise RuntimeError("the watcher is not running")
+        watch.ended, watch.trouble, watch.scope = False, None, anyio.CancelScope()
+        self._tasks.start_soon(self._run, watch)
+
+    async def _run(self, watch: Watch) -> None:
+        with watch.scope:
+            try:
+                await self._look_until_over(watch)
+            except BrowserJobsError as error:
+                watch.trouble = error
+            except Exception as error:
+                # The border of the loop: a fault of ours in one job's loop must not end the others.
+                log.exception("the watch of a job at %s broke", watch.ref.account)
+                watch.trouble = ProviderUnavailableError("", watch.ref.account)
+                watch.trouble.__cause__ = error
+            watch.ended = True
+            watch.tell()
+        if self._store.shared:
+            with anyio.CancelScope(shield=True):
+                await self._store.release(watch.ref, self._process)
+
+    async def _look_until_over(self, watch: Watch) -> None:
+        while not _is_over(watch.record):
+            if self._store.shared and not await self._store.lease(watch.ref, self._process, now=self._clock()):
+                await anyio.sleep(LEASE_RETRY_SECONDS)
+                continue
+            if (delay := self._delay(watch)) > 0:
+                poked = watch.poked
+                with anyio.move_on_after(delay):
+                    await poked.wait()
+                continue
+            watch.tried_at = self._clock()
+            try:
+                await self._looker.look(watch.ref, followed=watch.following > 0, thrifty=True, spacing=0)
+            except PASSING as trouble:
+                watch.failures += 1
+                if watch.trouble is None:
+                    watch.trouble = trouble
+                    watch.tell()
+                watch.trouble = trouble
+
+    def _delay(self, watch: Watch) -> float:
+        """Seconds until the job's next look."""
+        record, now = watch.record, self._clock()
+        if record is None:
+            usual, last = pace.BRIEFEST, watch.tried_at
+        else:
+            begun = record.job.started_at or record.job.created_at or record.first_seen_at
+            usual = pace.interval(
+                status=record.job.status,
+                age=max(0.0, (now - begun).total_seconds()),
+                quiet=max(0.0, (now - record.changed_at).total_seconds()),
+                followed=watch.following > 0,
+                floor=self._floor(watch.ref.account),
+            )
+            last = record.checked_at
+        if watch.failures and watch.tried_at:
+            last = max(watch.tried_at, last or watch.tried_at)
+            wish = (
+                watch.trouble.retry_after
+                if isinstance(watch.trouble, RateLimitedError | ProviderUnavailableError)
+                else None
+            )
+            usual = pace.backoff(watch.failures, wish, usual)
+        if last is None or last > now + timedelta(seconds=pace.LONGEST):
+            return 0.0
+        return (last - now).total_seconds() + usual
+
+    async def _share(self) -> None:
+        """Say that this process lives, and take in what its siblings saw."""
+        version, beaten_at = None, None
+        while True:
+            try:
+                now = anyio.current_time()
+                if self._watches and (beaten_at is None or now - beaten_at >= BEAT_SECONDS):
+                    await self._store.beat(self._process, now=self._clock())
+                    beaten_at = now
+                if (latest := await self._store.sibling_version()) != version:
+                    version = latest
+                    await self._take_in()
+            except BrowserJobsError as error:
+                log.warning("the store is not shared for now: %s", type(error).__name__)
+            await anyio.sleep(SIBLING_SECONDS)
+
+    async def _take_in(self) -> None:
+        for watch in list(self._watches.values()):
+            record = await self._store.load(watch.ref)
+            if record is None or (watch.record and record.checked_at == watch.record.checked_at):
+                continue
+            changed = watch.record is None or watch.record.revision != record.revision
+            watch.record = record
+            if changed:
+                watch.tell()
+                watch.poke()
+                self._on_change(record)
+
+
+def _is_over(record: Record | None) -> bool:
+    return record is not None and record.job.status.final and record.detailed_at is not None

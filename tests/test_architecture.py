@@ -1,0 +1,116 @@
+"""The rooms of the package, and what may be imported where."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import mcp_browserjobs
+
+PACKAGE = Path(mcp_browserjobs.__file__).parent
+
+ROOMS = {
+    "__init__": "",
+    "jobs": "",
+    "errors": "",
+    "reported": "jobs errors",
+    "eventlog": "jobs errors reported",
+    "providers": "jobs errors reported",
+    "store": "jobs errors reported eventlog",
+    "settings": "jobs errors providers",
+    "references": "jobs errors providers settings store",
+    "watch": "jobs errors reported eventlog providers store",
+    "tracker": "jobs errors reported eventlog providers store settings references watch",
+    "server": "jobs errors reported eventlog providers store settings references watch tracker",
+    "simulator": "",
+    "demo": "jobs errors reported eventlog providers store settings references watch tracker server simulator",
+    "cli": "jobs errors reported eventlog providers store settings references watch tracker server simulator demo",
+    "__main__": "cli",
+}
+"""Each room, and which others it may import. The version, in `__init__`, is everybody's."""
+
+ONLY_IN = {
+    "httpx2": "providers",
+    "mcp": "server cli",
+    "mcp_types": "server cli",
+    "platformdirs": "settings",
+    "sqlite3": "store",
+}
+"""Modules that are imported in these rooms only."""
+
+
+class Import(NamedTuple):
+    """One import: where it stands, and what it names; our own rooms start with a dot."""
+
+    room: str
+    line: str
+    name: str
+
+
+def sources() -> Iterator[tuple[str, Path, ast.AST]]:
+    """Every part of every file of the package, with the file and its room."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        path = file.relative_to(PACKAGE)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            yield path.parts[0].removesuffix(".py"), path, node
+
+
+def names(node: ast.AST, folders: tuple[str, ...]) -> list[str]:
+    """What an import in a file of these folders names; nothing when it is none."""
+    match node:
+        case ast.Import(aliases):
+            return [alias.name for alias in aliases]
+        case ast.ImportFrom(module=str(module), level=0):
+            return [module]
+        case ast.ImportFrom(module, aliases, level):
+            origin = [*folders[: len(folders) + 1 - level], *(module or "").split(".")]
+            return [f".{origin[0]}"] if origin[0] else [f".{alias.name}" for alias in aliases]
+    return []
+
+
+IMPORTS = [
+    Import(room, f"{path.as_posix()}:{getattr(node, 'lineno', 0)}", name)
+    for room, path, node in sources()
+    for name in names(node, path.parent.parts)
+]
+
+
+def test_every_room_is_in_the_table() -> None:
+    assert {room for room, _, _ in sources()} <= ROOMS.keys()
+
+
+def test_the_table_goes_one_way() -> None:
+    below: set[str] = set()
+    for room, others in ROOMS.items():
+        assert set(others.split()) <= below
+        below.add(room)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
+    allowed = {f".{other}" for other in (room, "__init__", "__version__", *ROOMS[room].split())}
+    assert not [
+        each for each in IMPORTS if each.room == room and each.name.startswith(".") and each.name not in allowed
+    ]
+
+
+def test_the_package_names_itself_by_dots_only() -> None:
+    assert not [each for each in IMPORTS if each.name.split(".")[0] == "mcp_browserjobs"]
+
+
+@pytest.mark.parametrize("module", ONLY_IN)
+def test_a_library_stays_in_its_rooms(module: str) -> None:
+    rooms = ONLY_IN[module].split()
+    assert not [each for each in IMPORTS if each.name.split(".")[0] == module and each.room not in rooms]
+
+
+def test_settings_alone_reads_the_environment() -> None:
+    readers = {
+        room
+        for room, _, node in sources()
+        if (isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"})
+        or (isinstance(node, ast.alias) and node.name in {"environ", "getenv"})
+    }
+    assert readers <= {"settings"}
