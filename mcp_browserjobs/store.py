@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,7 +74,10 @@ MIGRATIONS: tuple[str, ...] = (
 )
 """Each runs once, in order; `PRAGMA user_version` counts those that did."""
 
+_KEY_OF = "(SELECT key FROM jobs WHERE account = ? AND id = ?)"
+
 T = TypeVar("T")
+NEVER = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class AccountState:
     """What is known of an account: its key, and until when it must rest after how many 429s in a row."""
 
     key: KeyState = KeyState.UNTESTED
-    rest_until: datetime = datetime.fromtimestamp(0, UTC)
+    rest_until: datetime = NEVER
     strikes: int = 0
 
 
@@ -158,7 +161,7 @@ class Store:
                 self._db.execute(f"PRAGMA user_version = {version + 1}")
 
     @contextlib.contextmanager
-    def _transaction(self):  # type: ignore[no-untyped-def]
+    def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -197,7 +200,7 @@ class Store:
 
     def _load(self, ref: JobRef) -> Record | None:
         row = self._db.execute("SELECT * FROM jobs WHERE account = ? AND id = ?", ref).fetchone()
-        return _record(row) if row else None
+        return _to_record(row) if row else None
 
     async def find(self, job_id: str) -> list[JobRef]:
         """The jobs seen before whose id this is, in any account."""
@@ -285,7 +288,8 @@ class Store:
         changed_at = now if before else min(now, job.updated_at or now)
         self._db.execute(
             """
-            UPDATE jobs SET locator = CASE WHEN ?1 = '' THEN locator ELSE ?1 END, snapshot = ?2, status = ?3, sort_at = ?4,
+            UPDATE jobs SET
+                locator = CASE WHEN ?1 = '' THEN locator ELSE ?1 END, snapshot = ?2, status = ?3, sort_at = ?4,
                 revision = revision + ?5, events = ?6, cursor = coalesce(?7, cursor),
                 changed_at = CASE WHEN ?13 THEN ?8 ELSE changed_at END, checked_at = ?9,
                 detailed_at = CASE WHEN ?10 THEN ?9 WHEN ?11 THEN NULL ELSE detailed_at END
@@ -307,16 +311,14 @@ class Store:
                 moved,
             ),
         )
-        record = self._load(ref)
-        assert record is not None
-        return record
+        return _to_record(self._db.execute("SELECT * FROM jobs WHERE key = ?", (key,)).fetchone())
 
     def _insert(self, ref: JobRef, job: Job, now: datetime) -> int:
         at = now.timestamp()
         values = (*ref, job.status, _sort_at(job, now), at, at, at)
         cursor = self._db.execute(
-            "INSERT INTO jobs (account, id, locator, snapshot, status, sort_at, revision, events, first_seen_at, changed_at,"
-            " checked_at) VALUES (?, ?, '', '{}', ?, ?, 0, 0, ?, ?, ?)",
+            "INSERT INTO jobs (account, id, locator, snapshot, status, sort_at, revision, events,"
+            " first_seen_at, changed_at, checked_at) VALUES (?, ?, '', '{}', ?, ?, 0, 0, ?, ?, ?)",
             values,
         )
         return int(cursor.lastrowid or 0)
@@ -353,7 +355,7 @@ class Store:
         ref = JobRef(account, row.id)
         sighting = Sighting(status=row.status, provider_status=row.provider_status)
         if await self.load(ref) is None:
-            job = Job(**row.model_dump(), created_at=row.started_at)
+            job = Job(**row.model_dump())
             await self.record(ref, job, (), now=now, whole=False)
         else:
             await self.record_sighting(ref, sighting, now=now)
@@ -368,7 +370,7 @@ class Store:
         )
         values = (account, status, *(below or (None, None)), limit)
         rows = await self._try(lambda: self._db.execute(query, values).fetchall())
-        return [((row["sort_at"], row["key"]), _record(row)) for row in rows]
+        return [((row["sort_at"], row["key"]), _to_record(row)) for row in rows]
 
     # Events and results
 
@@ -381,10 +383,7 @@ class Store:
         return (await self._events(ref, "1 ORDER BY seq DESC LIMIT ?", limit))[::-1]
 
     async def _events(self, ref: JobRef, condition: str, *values: int) -> list[LoggedEvent]:
-        query = (
-            "SELECT seq, at, kind, reported FROM events WHERE job = (SELECT key FROM jobs WHERE account = ? AND id = ?) AND "
-            + condition
-        )
+        query = f"SELECT seq, at, kind, reported FROM events WHERE job = {_KEY_OF} AND {condition}"  # noqa: S608 - ours
         rows = await self._try(lambda: self._db.execute(query, (*ref, *values)).fetchall())
         return [
             LoggedEvent.model_construct(
@@ -395,16 +394,13 @@ class Store:
 
     async def rhythm(self, ref: JobRef) -> list[datetime]:
         """When the provider's latest events happened, oldest first: what a stall is measured against."""
-        query = (
-            "SELECT at FROM events WHERE job = (SELECT key FROM jobs WHERE account = ? AND id = ?)"
-            " AND provider_key IS NOT NULL ORDER BY seq DESC LIMIT ?"
-        )
+        query = f"SELECT at FROM events WHERE job = {_KEY_OF} AND provider_key IS NOT NULL ORDER BY seq DESC LIMIT ?"  # noqa: S608 - ours
         rows = await self._try(lambda: self._db.execute(query, (*ref, RHYTHM_EVENTS)).fetchall())
         return [_moment(row["at"]) for row in rows][::-1]
 
     async def result(self, ref: JobRef) -> JsonValue:
         """The job's result, None when there is none."""
-        query = "SELECT result FROM results WHERE job = (SELECT key FROM jobs WHERE account = ? AND id = ?)"
+        query = f"SELECT result FROM results WHERE job = {_KEY_OF}"  # noqa: S608 - ours
         row = await self._try(lambda: self._db.execute(query, ref).fetchone())
         result: JsonValue = json.loads(row["result"]) if row else None
         return result
@@ -431,10 +427,10 @@ class Store:
         """Say that this process is alive; the leases of one that is silent for LEASE_SECONDS are free."""
 
         def change() -> None:
-            self._db.execute("INSERT OR REPLACE INTO processes VALUES (?, ?)", (process, now.timestamp()))
-            silent = "SELECT name FROM processes WHERE abs(? - seen_at) > ?"
-            for table, column in (("leases", "process"), ("processes", "name")):
-                self._db.execute(f"DELETE FROM {table} WHERE {column} IN ({silent})", (now.timestamp(), LEASE_SECONDS))  # noqa: S608 - fixed names
+            at = now.timestamp()
+            self._db.execute("INSERT OR REPLACE INTO processes VALUES (?, ?)", (process, at))
+            self._db.execute("DELETE FROM processes WHERE abs(? - seen_at) > ?", (at, LEASE_SECONDS))
+            self._db.execute("DELETE FROM leases WHERE process NOT IN (SELECT name FROM processes)")
 
         await self._write(change)
 
@@ -443,8 +439,7 @@ class Store:
 
         def holder() -> str | None:
             row = self._db.execute(
-                "SELECT process FROM leases JOIN jobs ON jobs.key = leases.job JOIN processes ON processes.name = leases.process"
-                " WHERE account = ? AND id = ?",
+                f"SELECT process FROM leases JOIN processes ON name = process WHERE job = {_KEY_OF}",  # noqa: S608 - ours
                 ref,
             ).fetchone()
             return row[0] if row else None
@@ -462,7 +457,7 @@ class Store:
 
     async def release(self, ref: JobRef, process: str) -> None:
         """Give the lease back."""
-        query = "DELETE FROM leases WHERE process = ? AND job = (SELECT key FROM jobs WHERE account = ? AND id = ?)"
+        query = f"DELETE FROM leases WHERE process = ? AND job = {_KEY_OF}"  # noqa: S608 - ours
         await self._write(lambda: self._db.execute(query, (process, *ref)))
 
     async def leave(self, process: str) -> None:
@@ -533,7 +528,7 @@ def _moment(stamp: float) -> datetime:
     return datetime.fromtimestamp(stamp, UTC)
 
 
-def _record(row: sqlite3.Row) -> Record:
+def _to_record(row: sqlite3.Row) -> Record:
     return Record(
         ref=JobRef(row["account"], row["id"]),
         locator=row["locator"],

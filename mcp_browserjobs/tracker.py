@@ -676,8 +676,8 @@ class _Listing:
             return
         for row in page.jobs:
             await tracker.store.record_row(name, row, now=tracker.clock())
-            if row.started_at:
-                stamp = row.started_at.timestamp()
+            if made_at := row.created_at or row.started_at:
+                stamp = made_at.timestamp()
                 listed.horizon = stamp if listed.horizon is None else min(listed.horizon, stamp)
         listed.cursor = page.cursor
         listed.ended = page.cursor is None or not page.jobs

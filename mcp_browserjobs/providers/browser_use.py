@@ -1,14 +1,12 @@
-"""Browser Use Cloud, API v4: a job is a run, inside a session that may hold several.
+"""Browser Use Cloud, API v4: a job is a run, in a session that may hold several.
 
 API: https://docs.browser-use.com/cloud/api-v4/runs/get-run (checked November 2026, read and never seen live)
 Quirk: a new run may be 404 to its own API for some seconds.
-Quirk: 403 is a good key whose project keeps no data (Zero Data Retention); a bad key is 401.
-Quirk: the live view stands only in the events `browser.ready` and `browser.reattached`; the recording belongs to the
-    browser, and exists once that has stopped.
-Quirk: `judgement` lands after the run's end. Its shape is an open object in the schema and so unknown; the pages
-    speak of a verdict, and a boolean `verdict` is all that is read.
-Quirk: `totalCostUsd` is a decimal in a string, and leaves out browser and proxy.
-Quirk: when a run started is unknown, and so is its end: a finished run's last update stands for that.
+Quirk: 403 is a good key of a project with Zero Data Retention; a bad key is 401.
+Quirk: the live view stands in events only; the recording is the browser's, and there once that has stopped.
+Quirk: `judgement` lands after the end; its shape is unknown but for a verdict, of which only true and false are read.
+Quirk: `totalCostUsd` is a decimal in a string and leaves out browser and proxy.
+Quirk: neither start nor end is stated; a finished run's last update stands for its end.
 Quirk: the list of event types is unpublished, and why a run failed stands in no field.
 """
 

@@ -1,13 +1,11 @@
-"""Browser Use Cloud, API v1, no longer served: a job is a task. For servers and documents that still speak it.
+"""Browser Use Cloud, API v1, no longer served: a job is a task. For servers that still speak it.
 
-API: https://github.com/browser-use/browser-use, docs/api-reference until August 2025 (checked November 2026,
-    read and never seen live)
-Quirk: the status route answers with a bare JSON string, and is all that is relied on; the whole task is asked for
-    besides, and may be missing or unreadable.
-Quirk: 404 with `Not Found` means that the route is gone, which the vendor's own server has said since 2026; 404 with
-    `Task not found` means the task. The prefix `/api/v1` may come back with another API behind it.
-Quirk: `finished` makes no claim about success, and a task has no cost of its own.
-Quirk: ids are UUIDs on the wire and `task_...` in the pages; steps are without times.
+API: https://github.com/browser-use/browser-use, docs/api-reference, gone (checked November 2026, never seen live)
+Quirk: the status route answers with a bare JSON string and is all that is relied on; the whole task may be missing.
+Quirk: 404 `Not Found` says that the route is gone, 404 `Task not found` that the task is.
+Quirk: another API may come to stand behind the same prefix.
+Quirk: `finished` makes no claim about success, a task has no cost of its own, and its steps have no time.
+Quirk: ids are UUIDs in what was seen and `task_...` in the pages.
 """
 
 import re

@@ -1,13 +1,11 @@
-"""Browser Use Cloud, API v2: a job is a task, which runs in a session.
+"""Browser Use Cloud, API v2: a job is a task, in a session that may hold several.
 
-API: https://github.com/browser-use/sdk/blob/main/docs/cloud/openapi/v2.json (checked November 2026,
-    read and never seen live)
-Quirk: live view and recording belong to the session, output files and the log have a route each, so links are asked
-    for apart.
-Quirk: `finished` says that the agent stopped, not that it did well: `isSuccess` is the agent's word, `judgeVerdict`
-    the judge's, who is believed first. What a task is called that ran out of steps is unknown.
-Quirk: `failed` came in 2026, `paused` went in 2025; why a task failed stands in no field.
-Quirk: times may come without a zone and are UTC; `cost` is a decimal in a string, and may be null.
+API: https://docs.browser-use.com/cloud/api-v2-overview (checked November 2026, read and never seen live)
+Quirk: live view and recording are the session's, files and log have a route each, so links are asked for apart.
+Quirk: `finished` only says that the agent is done: `isSuccess` is its own word, `judgeVerdict` the better one.
+Quirk: `failed` came in 2026 and `paused` went in 2025; why a task failed stands in no field.
+Quirk: what a task is called that ran out of steps is unknown.
+Quirk: times may come without a zone and are UTC; `cost` is a decimal in a string; steps have no time.
 Quirk: a structured output is a string that holds JSON, and is passed on as that string.
 """
 

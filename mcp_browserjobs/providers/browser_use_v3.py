@@ -1,14 +1,12 @@
 """Browser Use Cloud, API v3: a job is a session, which is both the sandbox and the task in it.
 
-API: https://github.com/browser-use/sdk/blob/main/docs/cloud/openapi/v3.json (checked November 2026,
-    read and never seen live)
-Quirk: one status serves sandbox and task. `idle` comes before a run as well as after it, and `stopped` after a good
-    end as well as after a stop; which one it is shows in the output, the claim and the count of steps.
-Quirk: an idle session that has taken steps and has neither output nor claim is read as a task that was stopped;
-    that reading is ours.
-Quirk: why a session failed and when it started stand in no field; a finished one's last update stands for its end.
-Quirk: message roles and types are open words; screenshots and recordings are named in a look, never in a list.
-Quirk: lists are asked for in snake_case (`page_size`), while everything else is camelCase.
+API: https://docs.browser-use.com/cloud/api-reference (checked November 2026, read and never seen live)
+Quirk: `idle` comes before a run and after it, `stopped` after a good end and after a stop; the other fields tell which.
+Quirk: idle after steps, with neither output nor claim, is read as a stopped task. That reading is ours.
+Quirk: neither start nor end nor the reason of a failure is stated; the last update stands for the end.
+Quirk: roles and types of messages are open words.
+Quirk: screenshot and recordings are named in a look only, never in a list.
+Quirk: the list's query is in snake_case, everything else in camelCase.
 """
 
 import re

@@ -143,7 +143,7 @@ class Gobii(Provider):
 def to_job(locator: str, task: Task, outcome: Task) -> Job:
     """The task in our words. `outcome`, what `/result/` says where it was asked, is the later word."""
     status = STATUSES.get(outcome.status, JobStatus.UNKNOWN)
-    error = outcome.error_message or task.error_message
+    error = outcome.error_message or task.error_message or None
     if status in (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.COMPLETED):
         # A task that was given up and then revived keeps the old words for a while.
         error = None

@@ -189,7 +189,7 @@ def accounts_answer(accounts: list[AccountView], tracker: Tracker) -> Answer:
     return _without_absent(accounts=rows, hint=hint, store_problem=store)
 
 
-def explain(error: BrowserJobsError, tracker: Tracker) -> str:  # noqa: PLR0911 - one sentence a failure
+def explain(error: BrowserJobsError, tracker: Tracker) -> str:
     """The failure in one sentence that says what to do next, without a word of the provider's."""
     match error:
         case errors.ConfigError(setting=setting, problem=problem):
@@ -203,7 +203,7 @@ def explain(error: BrowserJobsError, tracker: Tracker) -> str:  # noqa: PLR0911 
         case errors.MalformedIdError(provider=provider, form=form):
             return f"That is no job id of {_title(provider)}; its ids have the form {form}."
         case errors.ForeignLinkError():
-            return "That link leads to none of the configured providers, so nothing was requested; give account:id instead."
+            return "That link leads to no configured provider, so nothing was requested; give account:id instead."
         case errors.UnknownLinkError(account=account):
             return f"No job can be told from that link; give the reference {account}:id, or find it with list_jobs."
         case errors.UnknownReferenceError():
@@ -223,15 +223,16 @@ def explain(error: BrowserJobsError, tracker: Tracker) -> str:  # noqa: PLR0911 
             return "Something went wrong in mcp-browserjobs itself; please report it."
 
 
-def _provider_sentence(error: errors.ProviderError, tracker: Tracker) -> str:  # noqa: PLR0911 - one sentence a failure
+def _provider_sentence(error: errors.ProviderError, tracker: Tracker) -> str:
     at = _title(error.provider)
     match error:
         case errors.AuthenticationError(variable=variable):
-            return f"{at} refused the key of account {error.account}: check the value of {variable}, then restart this server."
+            return f"{at} refused the key of account {error.account}: check {variable}, then restart this server."
         case errors.PermissionDeniedError(reason=reason):
-            return f"{at} accepts the key of account {error.account} but does not let it see this{reason and f' ({reason})'}."
+            why = reason and f" ({reason})"
+            return f"{at} accepts the key of account {error.account} but does not let it see this{why}."
         case errors.OutOfCreditsError():
-            return f"The credits or the spending limit of account {error.account} at {at} are used up; top up there, then try again."
+            return f"The credits or the spending limit of {error.account} at {at} are used up; top up there, then try again."
         case errors.JobNotFoundError():
             return (
                 f"{at} knows no such job with the key of account {error.account}: check the id "
@@ -376,7 +377,8 @@ def _elapsed(view: JobView, job: Job) -> float | None:
 
 def _unknown_account(account: str, tracker: Tracker) -> str:
     if account in providers.names():
-        return f"{_title(account)} is not configured: set {providers.load(account).prefix}_API_KEY and restart this server."
+        variable = f"{providers.load(account).prefix}_API_KEY"
+        return f"{_title(account)} is not configured: set {variable} and restart this server."
     if not tracker.accounts:
         return f"No account is configured. {_where_keys_go()}"
     return f"No account has that name; the accounts are {', '.join(tracker.accounts)}."

@@ -7,6 +7,7 @@ Not documented, and so of our own making: every refusal but 401 and the 409 of a
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import ClassVar
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from starlette.exceptions import HTTPException
@@ -22,15 +23,8 @@ from .vendor import Vendor, refused
 
 ORG, PORTAL = "demo-org", "contact_form"
 
-STATUS: dict[Phase, str] = {
-    "queued": "pending",
-    "running": "running",
-    "paused": "paused",
-    "waiting": "waiting_for_input",
-    "completed": "completed",
-    "failed": "failed",
-    "cancelled": "failed",
-}
+STATUS: dict[Phase, str] = {"queued": "pending", "waiting": "waiting_for_input", "cancelled": "failed"}
+"""The words that differ from the script's own."""
 
 EVENTS: dict[What, tuple[str, str]] = {
     "started": ("started", "Job started"),
@@ -56,7 +50,7 @@ class Dari(Vendor):
     prefix = "DARI"
     base = "/dari"
     id_prefix = f"{ORG}/{PORTAL}/"
-    variables = {"DARI_ORG": ORG}
+    variables: ClassVar = {"DARI_ORG": ORG}
 
     def routes(self) -> Sequence[Route]:
         job = "/{generation}/{org_id}/{portal}"
@@ -116,7 +110,7 @@ class Dari(Vendor):
             {
                 "job_id": uuid,
                 "portal_id": portal,
-                "status": "running" if is_older and state.phase == "waiting" else STATUS[state.phase],
+                "status": "running" if is_older and state.phase == "waiting" else _status(state.phase),
                 "browser_url": f"https://hyperbrowser.ai/view/{uuid[:8]}" if state.started_at else None,
                 "current_step": state.doing or None,
                 "events": [_event(each) for each in state.happenings],
@@ -177,7 +171,7 @@ class Dari(Vendor):
 
     async def _command(self, command: Callable[[PretendJob], bool], done: str, request: Request) -> Response:
         job = self._job(request)
-        before = STATUS[job.state().phase]
+        before = _status(job.state().phase)
         if not command(job):
             raise refused(409, f"Job is {before} and cannot be {done}")
         answer = {"success": True, "message": f"Job {done} successfully", "job_id": request.query_params["job_id"]}
@@ -199,6 +193,10 @@ def _event(happening: Happening) -> dict[str, Json]:
         "data": details,
         "timestamp": _time(happening.at),
     }
+
+
+def _status(phase: Phase) -> str:
+    return STATUS.get(phase, phase)
 
 
 def _time(moment: datetime) -> str:

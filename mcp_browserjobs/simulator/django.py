@@ -1,11 +1,10 @@
 """How a vendor built on Django REST framework reads a request, and what it says of one that does not validate."""
 
-import json
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -80,12 +79,10 @@ def page_of(request: Request, rows: list[dict[str, Json]]) -> Response:
     return JSONResponse({"count": len(rows), "next": link(number + 1), "previous": link(number - 1), "results": shown})
 
 
-def unrouted(request: Request, error: HTTPException, routes: list[Route], *, title: str) -> Response:
-    """The answer where there is no such route or method: JSON, the way to the address with a slash, or a page."""
+def not_found(request: Request, routes: Sequence[Route]) -> Response:
+    """The answer where there is no such route: the way to the one with a slash at the end, or a page."""
     path = request.url.path.removeprefix(request.scope.get("root_path", ""))
-    if error.status_code == 405:
-        return JSONResponse({"detail": f'Method "{request.method}" not allowed.'}, 405)
     if not path.endswith("/") and any(route.path_regex.match(f"{path}/") for route in routes):
         query = f"?{request.url.query}" if request.url.query else ""
         return HTMLResponse(status_code=301, headers={"Location": f"{request.url.path}/{query}"})
-    return HTMLResponse(f"<!doctype html>\n<title>Page not found - {title}</title>\n", 404)
+    return HTMLResponse("<!doctype html>\n<title>Page not found</title>\n", 404)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .django import body_of, link_in, number_in, page_of, text_in, unrouted, wrong
+from .django import body_of, link_in, not_found, number_in, page_of, text_in, wrong
 from .script import Json, Phase, PretendJob
 from .vendor import RefusedError, Vendor, refused
 
@@ -25,11 +25,11 @@ AGENT = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 
 STATUS: dict[Phase, str] = {
     "queued": "pending",
-    "completed": "completed",
-    "failed": "failed",
-    "cancelled": "cancelled",
+    "running": "in_progress",
+    "paused": "in_progress",
+    "waiting": "in_progress",
 }
-"""The rest is `in_progress`."""
+"""The words that differ from the script's own."""
 
 FALSY = "{'result_value': ['Result value cannot be empty if this step is marked as the result.']}"
 
@@ -78,12 +78,15 @@ class Gobii(Vendor):
             raise refused(404, "No BrowserUseAgent matches the given query.")
 
     def limited(self, retry_after: str | None) -> Json:
-        return {"detail": "Request was throttled."}
+        return {"detail": f"Request was throttled. Expected available in {retry_after} seconds."}
 
-    async def unrouted(self, request: Request, error: HTTPException) -> Response:
-        return unrouted(request, error, self.routes(), title="Gobii")
+    async def not_found(self, request: Request, _error: Exception) -> Response:
+        return not_found(request, self.routes())
 
-    async def ping(self, request: Request) -> Response:
+    async def not_allowed(self, request: Request, _error: Exception) -> Response:
+        return JSONResponse({"detail": f'Method "{request.method}" not allowed.'}, 405)
+
+    async def ping(self, _request: Request) -> Response:
         return JSONResponse({"pong": True, "user": "tester@example.com"})
 
     async def list_agents(self, request: Request) -> Response:
@@ -106,14 +109,12 @@ class Gobii(Vendor):
             raise wrong("agent", f'Invalid pk "{agent}" - object does not exist.')
         if self.world.out_of_credits:
             raise RefusedError(402, {"message": "User does not have enough task credits to create a new task."})
-        job = self.world.start(self.name, str(fields["prompt"]))
-        job.notes |= {**fields, "agent": agent}
-        in_vain: dict[str, Json] = {
-            "status": "in_progress",
-            "wait_error": "The operation timed out.",
-            "agent_id": agent,
-        }
-        return JSONResponse(_detail(job) | (in_vain if fields["wait"] is not None else {}), 201)
+        job = self.world.start(self.name, prompt or "")
+        job.notes |= {"agent": agent, "prompt": prompt, "webhook": link, "output_schema": body.get("output_schema")}
+        answer = _detail(job)
+        if wait is not None:
+            answer |= {"status": "in_progress", "wait_error": "The operation timed out.", "agent_id": agent}
+        return JSONResponse(answer, 201)
 
     async def task(self, request: Request) -> Response:
         return JSONResponse(_detail(self._task(request)))
@@ -152,7 +153,7 @@ class Gobii(Vendor):
 def _outcome(job: PretendJob) -> tuple[str, Json, str | None]:
     """The status word, the result and the error."""
     state = job.state()
-    status = STATUS.get(state.phase, "in_progress")
+    status = STATUS.get(state.phase, state.phase)
     if job.notes.get("cancelled_while") == status:
         return "cancelled", None, None
     if status == "completed" and not state.result:
@@ -168,7 +169,7 @@ def _item(job: PretendJob) -> dict[str, Json]:
         "id": job.id,
         **({} if agent is None else {"agent_id": agent}),
         "prompt": job.notes.get("prompt", job.script.title),
-        "requires_vision": job.notes.get("requires_vision", False),
+        "requires_vision": False,
         "output_schema": job.notes.get("output_schema"),
         "status": status,
         "created_at": _time(state.created_at),

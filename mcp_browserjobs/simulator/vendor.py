@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -59,30 +58,38 @@ class Vendor(ABC):
     def check_key(self, request: Request) -> None:
         """Refuse a request without a good key."""
 
-    def limited(self, retry_after: str | None) -> Json:
+    def limited(self, _retry_after: str | None) -> Json:
         """The body of an answer 429."""
         return {"detail": "Too many requests"}
 
-    async def unrouted(self, request: Request, error: HTTPException) -> Response:
-        """The answer where there is no such route or method."""
-        return JSONResponse({"detail": error.detail}, error.status_code)
+    async def not_found(self, _request: Request, _error: Exception) -> Response:
+        """The answer where there is no such route."""
+        return JSONResponse({"detail": "Not Found"}, 404)
+
+    async def not_allowed(self, _request: Request, _error: Exception) -> Response:
+        """The answer where the route has no such method."""
+        return JSONResponse({"detail": "Method Not Allowed"}, 405)
 
     def app(self) -> Starlette:
         """The whole of it."""
         app = Starlette(
             routes=self.routes(),
             middleware=[Middleware(_Gate, vendor=self)],
-            exception_handlers={RefusedError: _refuse, HTTPException: self.unrouted},
+            exception_handlers={404: self.not_found, 405: self.not_allowed},
         )
         app.router.redirect_slashes = False
         return app
 
-    def route(self, method: str, path: str, answer: Answer) -> Route:
-        """A route that wants the key."""
+    def route(self, method: str, path: str, answer: Answer, *, key: bool = True) -> Route:
+        """A route; with `key`, one that wants the key."""
 
         async def guarded(request: Request) -> Response:
-            self.check_key(request)
-            return await answer(request)
+            try:
+                if key:
+                    self.check_key(request)
+                return await answer(request)
+            except RefusedError as error:
+                return JSONResponse(error.body, error.status)
 
         return Route(path, guarded, methods=[method])
 
@@ -125,7 +132,7 @@ class _Gate:
 class _Cut(Response):
     """Begins an answer and breaks the connection. A server over sockets resets it; in process the error comes out."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
         raise ConnectionResetError
 
@@ -148,7 +155,3 @@ def _accident(outage: Outage) -> Response:
             return JSONResponse({"surprise": True})
         case "reset":
             return _Cut()
-
-
-async def _refuse(request: Request, error: RefusedError) -> Response:
-    return JSONResponse(error.body, error.status)

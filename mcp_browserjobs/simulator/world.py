@@ -53,7 +53,7 @@ class World:
     _jobs: dict[str, dict[str, PretendJob]] = field(default_factory=dict)
     _names: dict[tuple[str, str], PretendJob] = field(default_factory=dict)
 
-    def add(self, provider: str, script: Script, id: str | None = None) -> PretendJob:
+    def add(self, provider: str, script: Script, id: str | None = None) -> PretendJob:  # noqa: A002 - its name on the wire
         """Start a job at a provider; `id` is whole, with all its parts."""
         prefix: str = import_module(f".{provider}", __package__).SIMULATOR.id_prefix
         job = PretendJob(script, self.clock, id or f"{prefix}{uuid4()}")
@@ -61,9 +61,9 @@ class World:
         self._names.update({(provider, name): job for name in _names(job)})
         return job
 
-    def start(self, provider: str, task: str, id: str | None = None) -> PretendJob:
+    def start(self, provider: str, task: str, job_id: str | None = None) -> PretendJob:
         """Start the job that a request asks for: the story that the task names, or else the usual one."""
-        return self.add(provider, STORIES.get(task) or replace(self.story, title=task), id)
+        return self.add(provider, STORIES.get(task) or replace(self.story, title=task), job_id)
 
     def remove(self, provider: str, job: PretendJob) -> None:
         """Let a provider forget a job."""

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from mcp_browserjobs.providers.base import Access, Connections, Provider
 
 PAYLOADS = Path(__file__).parent / "payloads"
-FIRST_PAGE = {"page": "1"}
-"""What a list shows when no page is named."""
+DEFAULTS = {"page": "1", "page_size": "10"}
+"""What a list takes for granted."""
 
 KEY = "key-that-nobody-may-see"
 
@@ -39,17 +39,13 @@ class Recording:
             if exchange["at_s"] <= self.moment
             and exchange["request"]["method"] == request.method
             and exchange["request"]["path"] == request.url.path
-            and FIRST_PAGE | exchange["request"]["query"] == FIRST_PAGE | dict(request.url.params)
+            and DEFAULTS | exchange["request"]["query"] == DEFAULTS | dict(request.url.params)
         ]
         assert alike, f"nothing recorded for {request.method} {request.url}"
         response = alike[-1]
         headers = {name: value for name, value in response["headers"].items() if name.lower() != "content-length"}
         body = json.dumps(response["json"]) if "json" in response else response["text"]
         return httpx2.Response(response["status"], headers=headers, text=body)
-
-    def moments(self) -> list[float]:
-        """When something was asked, in order."""
-        return [exchange["at_s"] for exchange in self.exchanges]
 
 
 @asynccontextmanager

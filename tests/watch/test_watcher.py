@@ -1,0 +1,248 @@
+"""One loop a job: who starts it, who ends it, how it shares its looks with sibling processes."""
+
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from itertools import pairwise
+from pathlib import Path
+
+import anyio
+import pytest
+
+from mcp_browserjobs.errors import AuthenticationError, JobNotFoundError
+from mcp_browserjobs.jobs import EventKind, JobRef, JobStatus
+from mcp_browserjobs.simulator.script import Ask, Finish, Outage, Queued, Script, Stall, Step
+from mcp_browserjobs.simulator.world import World
+from mcp_browserjobs.store import LEASE_SECONDS, Record
+from mcp_browserjobs.tracker import Tracker
+from tests.stage import new_world, tracker_in
+
+pytestmark = pytest.mark.anyio
+
+LONG = Script(beats=(Queued(5), *(Step(f"Read page {page}", 20) for page in range(30)), Finish("Read.")))
+
+
+@pytest.fixture
+def world() -> World:
+    return new_world()
+
+
+def start(world: World, script: Script = LONG, provider: str = "dari") -> JobRef:
+    return JobRef(provider, world.add(provider, script).id)
+
+
+async def test_nobody_looks_unless_somebody_waits(world: World) -> None:
+    ref = start(world)
+    async with tracker_in(world) as tracker:
+        await anyio.sleep(100)
+        assert world.requests == []
+        async with tracker.watching(ref, followed=False):
+            assert tracker.watched == 1
+            await anyio.sleep(20)
+        asked = len(world.requests)
+        assert asked > 3
+        assert tracker.watched == 0
+        await anyio.sleep(100)
+        assert len(world.requests) == asked
+
+
+async def test_the_loop_ends_with_the_last_of_several(world: World) -> None:
+    ref = start(world)
+    async with tracker_in(world) as tracker, AsyncExitStack() as first:
+        await first.enter_async_context(tracker.watching(ref, followed=False))
+        async with tracker.watching(ref, followed=True):
+            await anyio.sleep(10)
+        assert tracker.watched == 1
+        asked = len(world.requests)
+        await anyio.sleep(10)
+        assert len(world.requests) > asked
+        await first.aclose()
+        assert tracker.watched == 0
+
+
+async def test_the_loop_ends_when_the_job_does(world: World) -> None:
+    ref = start(world, Script())
+    async with tracker_in(world) as tracker, tracker.watching(ref, followed=True) as watch:
+        while not watch.ended:
+            await watch.changed.wait()
+        asked = len(world.requests)
+        await anyio.sleep(100)
+        assert len(world.requests) == asked
+        assert watch.record is not None
+        assert watch.record.job.status is JobStatus.COMPLETED
+
+
+async def test_it_ends_at_once_when_the_key_is_refused(world: World) -> None:
+    ref = start(world)
+    async with tracker_in(world, DARI_API_KEY="wrong") as tracker, tracker.watching(ref, followed=False) as watch:
+        await watch.changed.wait()
+        assert watch.ended
+        assert isinstance(watch.trouble, AuthenticationError)
+        asked = len(world.requests)
+        await anyio.sleep(100)
+        assert len(world.requests) == asked == 1
+
+
+async def test_somebody_new_starts_an_ended_loop_again(world: World) -> None:
+    job = world.add("dari", LONG)
+    ref = JobRef("dari", job.id)
+    async with tracker_in(world) as tracker, tracker.watching(ref, followed=False) as watch:
+        await anyio.sleep(10)
+        world.remove("dari", job)
+        while not watch.ended:
+            await watch.changed.wait()
+        assert isinstance(watch.trouble, JobNotFoundError)
+        world.add("dari", Script(), job.id)
+        async with tracker.watching(ref, followed=False) as again:
+            assert again is watch
+            while not watch.ended:
+                await watch.changed.wait()
+        assert watch.trouble is None
+        assert watch.record is not None
+        assert watch.record.job.status is JobStatus.COMPLETED
+
+
+async def test_a_follower_sees_steps_sooner_than_one_who_waits_for_the_end(world: World) -> None:
+    async def longest_silence(*, followed: bool) -> float:
+        ref = start(world, Script(beats=(Queued(), *(Step(f"Read page {page}", 10) for page in range(150)), Finish())))
+        heard = []
+        await anyio.sleep(1000)
+        async with tracker_in(world) as tracker:
+            tracker.on_change(lambda record: heard.append(anyio.current_time()))
+            async with tracker.watching(ref, followed=followed):
+                await anyio.sleep(200)
+        return max(after - before for before, after in pairwise(heard))
+
+    assert await longest_silence(followed=True) < 15
+    assert await longest_silence(followed=False) > 25
+
+
+async def test_a_shorter_interval_can_be_set_and_is_kept(world: World) -> None:
+    ref = start(world, Script(beats=(Queued(), Step("Loaded", 6), Finish())))
+    async with tracker_in(world, DARI_POLL_SECONDS="0.25") as tracker:
+        await tracker.wait([str(ref)], seconds=60)
+        assert 28 <= len(world.requests) <= 36
+
+
+async def test_the_hosted_gobii_is_asked_once_in_30_seconds(world: World) -> None:
+    async with tracker_in(world) as tracker:
+        assert tracker._floor("gobii") == 0
+    async with tracker_in(world, GOBII_BASE_URL="") as tracker:
+        assert tracker._floor("gobii") == 30
+    async with tracker_in(world, GOBII_BASE_URL="", GOBII_POLL_SECONDS="10") as tracker:
+        assert tracker._floor("gobii") == 10
+
+
+async def test_a_job_that_waits_for_a_person_is_asked_less_often(world: World) -> None:
+    ref = start(world, Script(beats=(Queued(), Ask("Which?"))))
+    async with tracker_in(world) as tracker, tracker.watching(ref, followed=True):
+        await anyio.sleep(600)
+        world.requests.clear()
+        await anyio.sleep(300)
+        assert 8 <= len(world.requests) <= 12
+
+
+async def test_trouble_slows_it_and_is_told_and_forgotten(world: World) -> None:
+    ref = start(world, Script(beats=(Queued(), Stall(1000), Finish()), troubles=(Outage(10, 100),)))
+    async with tracker_in(world) as tracker, tracker.watching(ref, followed=False) as watch:
+        await anyio.sleep(11)
+        world.requests.clear()
+        await anyio.sleep(60)
+        assert watch.trouble is not None
+        assert len(world.requests) < 10
+        await anyio.sleep(120)
+        assert watch.trouble is None
+
+
+@pytest.fixture
+def store_file(tmp_path: Path) -> Iterator[str]:
+    yield str(tmp_path / "jobs.sqlite3")
+
+
+async def test_sibling_processes_share_the_looks(world: World, store_file: str) -> None:
+    ref = start(world)
+    async with tracker_in(world) as alone, alone.watching(ref, followed=False):
+        await anyio.sleep(300)
+    cost = len(world.requests)
+    world.requests.clear()
+    ref = start(world)
+    async with AsyncExitStack() as stack:
+        trackers = [await stack.enter_async_context(tracker_in(world, BROWSERJOBS_STORE=store_file)) for _ in range(5)]
+        watches = [await stack.enter_async_context(one.watching(ref, followed=False)) for one in trackers]
+        await anyio.sleep(300)
+        assert len(world.requests) <= cost + 5
+        assert len({watch.record.revision for watch in watches if watch.record}) == 1
+        logs = [await one.store.events(ref, after=0, limit=200) for one in trackers]
+        assert all(log == logs[0] for log in logs)
+        assert [event.seq for event in logs[0]] == list(range(1, len(logs[0]) + 1))
+
+
+async def test_a_sibling_hears_of_changes_within_a_second(world: World, store_file: str) -> None:
+    ref = start(world, Script(beats=(Queued(3), Step("Loaded", 20), Finish())))
+    heard: list[tuple[float, JobStatus]] = []
+
+    def listen(record: Record) -> None:
+        heard.append((anyio.current_time(), record.job.status))
+
+    async with (
+        tracker_in(world, BROWSERJOBS_STORE=store_file) as leader,
+        tracker_in(world, BROWSERJOBS_STORE=store_file) as sibling,
+    ):
+        seen: list[tuple[float, JobStatus]] = []
+        leader.on_change(lambda record: seen.append((anyio.current_time(), record.job.status)))
+        sibling.on_change(listen)
+        async with leader.watching(ref, followed=False):
+            await anyio.sleep(1)
+            async with sibling.watching(ref, followed=False):
+                await anyio.sleep(40)
+    assert [status for _, status in heard[-2:]] == [JobStatus.RUNNING, JobStatus.COMPLETED]
+    assert heard[-1][0] - seen[-1][0] < 1
+
+
+async def test_a_sibling_takes_over_within_seconds_when_the_leader_dies(world: World, store_file: str) -> None:
+    ref = start(world)
+    async with tracker_in(world, BROWSERJOBS_STORE=store_file) as survivor:
+        async with tracker_in(world, BROWSERJOBS_STORE=store_file) as leader:
+            watcher = leader._watcher
+            async with leader.watching(ref, followed=False):
+                await anyio.sleep(1)
+                async with survivor.watching(ref, followed=False):
+                    await anyio.sleep(10)
+                    assert await survivor.store.lease(ref, watcher._process, now=survivor.clock())
+                    watcher._tasks.cancel_scope.cancel()  # type: ignore[union-attr]
+                    watcher._store.leave = _nothing  # type: ignore[method-assign]
+                    watcher._store.release = _nothing  # type: ignore[method-assign]
+                    await anyio.sleep(LEASE_SECONDS + 3)
+                    world.requests.clear()
+                    await anyio.sleep(20)
+                    assert len(world.requests) >= 5
+
+
+async def _nothing(*args: object) -> None:
+    """A process that was killed says nothing."""
+
+
+async def test_a_restart_finds_the_same_numbers(world: World, store_file: str) -> None:
+    ref = start(world)
+    async with tracker_in(world, BROWSERJOBS_STORE=store_file) as tracker:
+        await tracker.wait([str(ref)], seconds=100)
+        before = await tracker.events(str(ref), limit=200)
+    async with tracker_in(world, BROWSERJOBS_STORE=store_file) as tracker:
+        await tracker.wait([str(ref)], seconds=1000)
+        after = await tracker.events(str(ref), limit=200)
+    assert after.events[: len(before.events)] == before.events
+    assert [event.kind for event in after.events].count(EventKind.STATUS) == 3
+
+
+async def test_outside_of_running_nothing_can_be_watched(world: World) -> None:
+    ref = start(world)
+    async with tracker_in(world) as tracker:
+        pass
+    with pytest.raises(Exception):  # noqa: B017, PT011 - the store is closed as well
+        async with tracker.watching(ref, followed=False):
+            pass
+
+
+def test_a_tracker_is_made_without_a_loop() -> None:
+    from mcp_browserjobs.settings import Settings
+
+    Tracker(Settings()).store.close()
