@@ -254,7 +254,8 @@ class Store:
         job = _with_what_was_known(job, before.job if before else None)
         key = self._insert(ref, job, now) if before is None else self._key(ref)
         count = before.events if before else 0
-        turned = before is None or (before.job.status, before.job.provider_status) != (job.status, job.provider_status)
+        reworded = before is None or before.job.provider_status != job.provider_status
+        turned = before is None or before.job.status is not job.status or (reworded and job.status is JobStatus.UNKNOWN)
         status = [_status_event(job, now)] if turned else []
         opens = job.status in (JobStatus.QUEUED, JobStatus.RUNNING)
         merged = merge(self._known(key, events), events)
@@ -306,7 +307,7 @@ class Store:
                 changed_at.timestamp(),
                 now.timestamp(),
                 whole,
-                turned,
+                turned or reworded,
                 key,
                 moved,
             ),

@@ -97,6 +97,7 @@ class BrowserUse(Provider):
     statuses = STATUSES
     link_hosts = frozenset({"cloud.browser-use.com", "live.browser-use.com"})
     capability_hosts = frozenset({"live.browser-use.com"})
+    events_with_job = True
 
     def canonical_id(self, text: str) -> str:
         """As in the base, and a UUID in lower case."""

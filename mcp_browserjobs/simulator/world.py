@@ -68,7 +68,7 @@ class World:
     def remove(self, provider: str, job: PretendJob) -> None:
         """Let a provider forget a job."""
         del self._jobs[provider][job.id]
-        for name in _names(job):
+        for name in set(_names(job)):
             del self._names[provider, name]
 
     def find(self, provider: str, name: str) -> PretendJob | None:

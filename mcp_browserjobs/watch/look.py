@@ -87,7 +87,8 @@ class Looker:
                 raise failed[1]
             locator = locator or (record.locator if record else "") or ref.id
             try:
-                looked = await self._within_limits(ref, record, locator, followed=followed, thrifty=thrifty)
+                async with self.asking(ref.account) as provider:
+                    looked = await self._ask(provider, ref, record, locator, followed=followed, thrifty=thrifty)
             except BrowserJobsError as error:
                 self._remember_failure(ref, error)
                 raise
@@ -99,15 +100,6 @@ class Looker:
         now = self._clock()
         recent = {one: fail for one, fail in self._failed.items() if now - fail[0] < timedelta(seconds=SPACING_SECONDS)}
         self._failed = {**recent, ref: (now, error)}
-
-    async def _within_limits(
-        self, ref: JobRef, record: Record | None, locator: str, *, followed: bool, thrifty: bool
-    ) -> Record:
-        async with self.asking(ref.account) as provider:
-            whole = followed and provider.events_with_job
-            if record and thrifty and not whole and isinstance(provider, ReportsStatus) and self._may_be_cheap(record):
-                return await self._glance(provider, provider, record, locator, followed=followed)
-            return await self._read(provider, ref, record, locator)
 
     @asynccontextmanager
     async def asking(self, account: str) -> AsyncIterator[Provider]:
@@ -147,37 +139,38 @@ class Looker:
         if works != before and await self._store.account(account) == before:
             await self._store.set_account(account, works)
 
-    def _may_be_cheap(self, record: Record) -> bool:
+    def _is_known_well(self, record: Record) -> bool:
+        """Whether the job runs on and was read whole not long ago."""
         if record.job.status.final or record.detailed_at is None:
             return False
         begun = record.job.started_at or record.job.created_at or record.first_seen_at
         now = self._clock()
         return (now - record.detailed_at).total_seconds() < pace.detail_interval((now - begun).total_seconds())
 
-    async def _glance(
-        self, cheap: ReportsStatus, provider: Provider, record: Record, locator: str, *, followed: bool
+    async def _ask(
+        self, provider: Provider, ref: JobRef, record: Record | None, locator: str, *, followed: bool, thrifty: bool
     ) -> Record:
-        """Read the status word; read the events if they are wanted, and everything if the word changed."""
-        ref = record.ref
-        sighting = await cheap.fetch_status(locator)
-        word = status_word(sighting.provider_status)
-        if word != record.job.provider_status:
-            return await self._read(provider, ref, record, locator)
-        if followed and isinstance(provider, ReportsEvents):
-            return await self._write(provider, ref, record, record.job, locator)
-        seen = await self._store.record_sighting(
-            ref, sighting.model_copy(update={"provider_status": word}), now=self._clock()
-        )
-        return seen or record
-
-    async def _read(self, provider: Provider, ref: JobRef, record: Record | None, locator: str) -> Record:
+        """Read the job; when `thrifty`, no more than its status while that stays the same."""
+        known = record if thrifty and record and self._is_known_well(record) else None
+        if known and isinstance(provider, ReportsStatus) and not (followed and provider.events_with_job):
+            sighting = await provider.fetch_status(locator)
+            word = status_word(sighting.provider_status)
+            if word == known.job.provider_status and followed and isinstance(provider, ReportsEvents):
+                return await self._write(provider, known.job, ref, known, locator)
+            if word == known.job.provider_status:
+                sighting = sighting.model_copy(update={"provider_status": word})
+                return await self._store.record_sighting(ref, sighting, now=self._clock()) or known
+            known = None
         job = await provider.fetch_job(locator)
-        return await self._write(provider, ref, record, job, locator)
+        same = known is not None and known.job.provider_status == status_word(job.provider_status)
+        return await self._write(provider, job, ref, record, locator, whole=followed or not same)
 
-    async def _write(self, provider: Provider, ref: JobRef, record: Record | None, job: Job, locator: str) -> Record:
-        """Write the job down with its events, which are read after it: an ended job's log is then whole."""
+    async def _write(
+        self, provider: Provider, job: Job, ref: JobRef, record: Record | None, locator: str, *, whole: bool = True
+    ) -> Record:
+        """Write the job down, when `whole` with its events; these are read after it, so that no last one is missed."""
         events, links, cursor = list(job.events), job.links, record.cursor if record else None
-        if isinstance(provider, ReportsEvents):
+        if whole and isinstance(provider, ReportsEvents):
             for _ in range(EVENT_PAGES):
                 page = await provider.fetch_events(locator, cursor)
                 events += page.events
@@ -185,17 +178,17 @@ class Looker:
                 cursor = page.cursor or cursor
                 if not page.has_more:
                     break
-        known = record.job.has & {"live_view"} if record and not job.status.final else frozenset()
-        has = job.has | known | {ARTIFACT_OF[link.kind] for link in links}
-        job = fit(job.model_copy(update={"links": links, "has": has}), provider.capability_hosts)
-        urls = [link.url for link in links]
+        live = record.job.has & {"live_view"} if record and not job.status.final else frozenset()
+        has = job.has | live | {ARTIFACT_OF[link.kind] for link in links}
+        hosts, urls = provider.capability_hosts, [link.url for link in links]
         return await self._store.record(
             ref,
-            job,
-            [fit_event(event, provider.capability_hosts, urls) for event in events],
+            fit(job.model_copy(update={"links": links, "has": has}), hosts),
+            [fit_event(event, hosts, urls) for event in events],
             now=self._clock(),
             locator=job.locator,
             cursor=cursor,
+            whole=whole,
         )
 
 

@@ -82,18 +82,23 @@ class Watcher:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Loops run as long as this does."""
-        async with anyio.create_task_group() as tasks:
-            self._tasks = tasks
-            if self._store.shared:
-                tasks.start_soon(self._share)
-            try:
-                yield
-            finally:
-                self._tasks = None
-                tasks.cancel_scope.cancel()
-                with anyio.CancelScope(shield=True):
-                    await self._store.leave(self._process)
+        """Loops run as long as this does. What is raised within comes out as it is, in no group."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                self._tasks = tasks
+                if self._store.shared:
+                    tasks.start_soon(self._share)
+                try:
+                    yield
+                finally:
+                    self._tasks = None
+                    tasks.cancel_scope.cancel()
+                    with anyio.CancelScope(shield=True):
+                        await self._store.leave(self._process)
+        except BaseExceptionGroup as group:
+            if len(group.exceptions) > 1:
+                raise
+            raise group.exceptions[0] from None
 
     @property
     def watched(self) -> int:

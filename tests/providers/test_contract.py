@@ -122,9 +122,11 @@ async def test_a_good_key_is_told_to_work(provider: str, world: World) -> None:
 
 
 async def test_an_unknown_job_is_said_to_be_unknown(provider: str, world: World) -> None:
+    job = world.add(provider, Script())
+    world.remove(provider, job)
     async with tracker_in(world) as tracker:
         with pytest.raises(JobNotFoundError):
-            await tracker.look(f"{provider}:{providers.load(provider).example_id}")
+            await tracker.look(f"{provider}:{job.id}")
 
 
 @pytest.mark.parametrize("text", ["no such form!", "../../admin", "a/b/c/d/e/f", "x" * 300, "%2e%2e", "a?b=c", "\x00"])
