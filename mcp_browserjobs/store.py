@@ -351,15 +351,12 @@ class Store:
 
         return await self._write(change)
 
-    async def record_row(self, account: str, row: JobRow, *, now: datetime) -> None:
+    async def record_row(self, account: str, row: JobRow, *, now: datetime) -> Record:
         """Write down a job that the provider's list shows."""
         ref = JobRef(account, row.id)
         sighting = Sighting(status=row.status, provider_status=row.provider_status)
-        if await self.load(ref) is None:
-            job = Job(**row.model_dump())
-            await self.record(ref, job, (), now=now, whole=False)
-        else:
-            await self.record_sighting(ref, sighting, now=now)
+        known = await self.record_sighting(ref, sighting, now=now)
+        return known or await self.record(ref, Job(**row.model_dump()), (), now=now, whole=False)
 
     async def recent(
         self, limit: int, *, account: str = "", status: str = "", below: Position | None = None

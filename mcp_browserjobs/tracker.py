@@ -29,13 +29,13 @@ from .errors import (
     UnknownAccountError,
     UnknownReferenceError,
 )
-from .jobs import JobRef, JobStatus, KeyState, LoggedEvent
+from .jobs import JobRef, JobRow, JobStatus, KeyState, LoggedEvent
 from .providers.base import Access, ChecksKey, Connections, ListsJobs, Provider
 from .references import Candidate, References, no_job_in
 from .settings import Account, Settings
 from .store import MEMORY, Position, Record, Store
 from .watch import pace
-from .watch.look import Looker
+from .watch.look import Looker, fit_row
 from .watch.watcher import Watch, Watcher
 
 LATEST_EVENTS = 3
@@ -453,6 +453,12 @@ class Tracker:
         listing = _Listing(self, place)
         return await listing.page(account=account, status=status, limit=limit)
 
+    async def note_row(self, account: str, row: JobRow) -> None:
+        """Take note of a job that a provider's list shows."""
+        before = await self.store.load(JobRef(account, row.id))
+        row = fit_row(row, providers.load(self.accounts[account].provider).capability_hosts)
+        self._recorded(before, await self.store.record_row(account, row, now=self.clock()))
+
     async def recent(self, limit: int) -> list[Record]:
         """The jobs seen here, newest first; nobody is asked."""
         return [record for _, record in await self.store.recent(limit)]
@@ -675,7 +681,7 @@ class _Listing:
                 self.problems.append(error)
             return
         for row in page.jobs:
-            await tracker.store.record_row(name, row, now=tracker.clock())
+            await tracker.note_row(name, row)
             if made_at := row.created_at or row.started_at:
                 stamp = made_at.timestamp()
                 listed.horizon = stamp if listed.horizon is None else min(listed.horizon, stamp)

@@ -1,5 +1,8 @@
 """The verbs, over the wire against the pretend providers."""
 
+from itertools import pairwise
+from pathlib import Path
+
 import anyio
 import pytest
 
@@ -96,7 +99,11 @@ async def test_links_are_read_and_foreign_ones_refused_without_a_request(world: 
         link = f"{HOST}/gobii/api/v1/tasks/browser-use/{job.id}/"
         assert (await tracker.look(link)).reference == f"gobii:{job.id}"
         world.requests.clear()
-        for foreign in (link.replace("providers", "attackers"), f"https://gobii.ai.evil.example/{job.id}", "file:///etc"):
+        for foreign in (
+            link.replace("providers", "attackers"),
+            f"https://gobii.ai.evil.example/{job.id}",
+            "file:///etc",
+        ):
             with pytest.raises(ForeignLinkError):
                 await tracker.look(foreign)
         assert world.requests == []
@@ -123,8 +130,8 @@ async def test_unknown_accounts_and_missing_keys_are_named(world: World) -> None
             await tracker.look(f"gobii:{UUID.format(1)}")
 
 
-async def test_an_account_of_the_file_without_its_key_says_which(world: World, tmp_path_factory: pytest.TempPathFactory) -> None:
-    file = tmp_path_factory.mktemp("config") / "accounts.toml"
+async def test_an_account_of_the_file_without_its_key_says_which(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "accounts.toml"
     file.write_text('[accounts.work]\nprovider = "gobii"\nkey_variable = "GOBII_WORK_KEY"\n')
     async with tracker_in(world, BROWSERJOBS_CONFIG=str(file)) as tracker:
         with pytest.raises(MissingKeyError) as caught:
@@ -170,13 +177,12 @@ async def test_while_an_account_rests_a_known_job_is_answered_from_the_store(wor
 async def test_a_look_is_given_up_after_30_seconds(world: World) -> None:
     job = world.add("dari", Script())
 
-    class Silent:
-        async def __call__(self, scope: object, receive: object, send: object) -> None:
-            await anyio.sleep_forever()
+    async def silent(*_: object) -> None:
+        await anyio.sleep_forever()
 
     async with tracker_in(world) as tracker:
         await tracker.look(f"dari:{job.id}")
-        tracker._connections._client._transport.app = Silent()  # type: ignore[union-attr, attr-defined]
+        tracker._connections._client._transport.app = silent  # type: ignore[union-attr]
         await anyio.sleep(2)
         start = anyio.current_time()
         assert (await tracker.look(f"dari:{job.id}")).stale
@@ -190,7 +196,8 @@ async def test_a_wait_returns_at_its_cap_as_an_ordinary_answer(world: World) -> 
     job = world.add("dari", Script(beats=(Queued(), Step("Loading", 100), Finish())))
     async with tracker_in(world) as tracker:
         waited = await tracker.wait([f"dari:{job.id}"], seconds=25)
-        assert (waited.done, waited.seconds) == (False, pytest.approx(25))
+        assert not waited.done
+        assert waited.seconds == pytest.approx(25)
         assert waited.views[0].status is JobStatus.RUNNING
         assert tracker.watched == 0
 
@@ -275,7 +282,7 @@ async def test_progress_is_told_at_each_change_and_each_ten_seconds(world: World
 
     async with tracker_in(world) as tracker:
         await tracker.wait([f"dari:{job.id}"], seconds=60, on_progress=tell)
-    gaps = [after - before for before, after in zip(told, told[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(told)]
     assert told == sorted(told)
     assert max(gaps) <= 11
     assert min(gaps) >= 1
@@ -386,8 +393,8 @@ async def test_lists_are_filtered_by_status(world: World) -> None:
         assert [str(record.ref) for record in page.records] == [f"gobii:{done.id}"]
 
 
-async def test_a_store_that_cannot_be_opened_is_named_and_done_without(world: World, tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_a_store_that_cannot_be_opened_is_named_and_done_without(world: World, tmp_path: Path) -> None:
     job = world.add("dari", Script())
-    async with tracker_in(world, BROWSERJOBS_STORE=str(tmp_path_factory.mktemp("folder"))) as tracker:
+    async with tracker_in(world, BROWSERJOBS_STORE=str(tmp_path)) as tracker:
         assert tracker.store_problem is not None
         assert (await tracker.look(f"dari:{job.id}")).status is JobStatus.QUEUED

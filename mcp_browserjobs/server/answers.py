@@ -232,7 +232,9 @@ def _provider_sentence(error: errors.ProviderError, tracker: Tracker) -> str:
             why = reason and f" ({reason})"
             return f"{at} accepts the key of account {error.account} but does not let it see this{why}."
         case errors.OutOfCreditsError():
-            return f"The credits or the spending limit of {error.account} at {at} are used up; top up there, then try again."
+            return (
+                f"The credits or spending limit of {error.account} at {at} are used up; top up there, then try again."
+            )
         case errors.JobNotFoundError():
             return (
                 f"{at} knows no such job with the key of account {error.account}: check the id "

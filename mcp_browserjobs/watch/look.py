@@ -15,7 +15,7 @@ from ..errors import (
     ProviderUnavailableError,
     RateLimitedError,
 )
-from ..jobs import Artifact, Event, Job, JobRef, KeyState, LinkKind
+from ..jobs import TITLE_CHARACTERS, Artifact, Event, Job, JobRef, JobRow, KeyState, LinkKind
 from ..providers.base import Provider, ReportsEvents, ReportsStatus
 from ..reported import clean, cleaned, status_word, without_capability_links
 from ..store import AccountState, Record, Store
@@ -162,7 +162,8 @@ class Looker:
                 return await self._store.record_sighting(ref, sighting, now=self._clock()) or known
             known = None
         job = await provider.fetch_job(locator)
-        same = known is not None and known.job.provider_status == status_word(job.provider_status)
+        told = (job.status, status_word(job.provider_status))
+        same = known is not None and (known.job.status, known.job.provider_status) == told
         return await self._write(provider, job, ref, record, locator, whole=followed or not same)
 
     async def _write(
@@ -205,12 +206,18 @@ def fit(job: Job, hosts: Iterable[str]) -> Job:
     return job.model_copy(
         update={
             "provider_status": status_word(job.provider_status),
-            "title": clean(without_capability_links(job.title, hosts=hosts), 80),
+            "title": clean(without_capability_links(job.title, hosts=hosts), TITLE_CHARACTERS),
             "current_step": job.current_step and tidy(job.current_step),
             "error": job.error and tidy(job.error),
             "question": question,
         }
     )
+
+
+def fit_row(row: JobRow, hosts: Iterable[str]) -> JobRow:
+    """The row with its foreign text made fit to be kept and passed on."""
+    title = clean(without_capability_links(row.title, hosts=hosts), TITLE_CHARACTERS)
+    return row.model_copy(update={"provider_status": status_word(row.provider_status), "title": title})
 
 
 def fit_event(event: Event, hosts: Iterable[str], urls: Iterable[str]) -> Event:

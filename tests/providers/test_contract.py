@@ -15,7 +15,6 @@ from mcp_browserjobs.errors import (
     RateLimitedError,
 )
 from mcp_browserjobs.jobs import EventKind, JobStatus
-from mcp_browserjobs.providers.base import ListsJobs
 from mcp_browserjobs.simulator.script import Fail, Finish, Outage, Queued, RateLimit, Script, Step
 from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.tracker import Tracker
@@ -202,7 +201,7 @@ async def test_results_and_last_states_outlive_the_provider(provider: str, world
 
 
 async def test_a_provider_that_lists_its_jobs_has_them_in_the_list(provider: str, world: World) -> None:
-    if not isinstance(providers.load(provider), type) or not hasattr(providers.load(provider), ListsJobs.list_jobs.__name__):
+    if not hasattr(providers.load(provider), "list_jobs"):
         pytest.skip("it lists no jobs")
     refs = []
     for _ in range(7):

@@ -1,6 +1,5 @@
 """One loop a job: who starts it, who ends it, how it shares its looks with sibling processes."""
 
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -10,10 +9,12 @@ import pytest
 
 from mcp_browserjobs.errors import AuthenticationError, JobNotFoundError
 from mcp_browserjobs.jobs import EventKind, JobRef, JobStatus
+from mcp_browserjobs.settings import Settings
 from mcp_browserjobs.simulator.script import Ask, Finish, Outage, Queued, Script, Stall, Step
 from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.store import LEASE_SECONDS, Record
 from mcp_browserjobs.tracker import Tracker
+from mcp_browserjobs.watch.watcher import Watch
 from tests.stage import new_world, tracker_in
 
 pytestmark = pytest.mark.anyio
@@ -28,6 +29,11 @@ def world() -> World:
 
 def start(world: World, script: Script = LONG, provider: str = "dari") -> JobRef:
     return JobRef(provider, world.add(provider, script).id)
+
+
+async def until_ended(watch: Watch) -> None:
+    while not watch.ended:
+        await watch.changed.wait()
 
 
 async def test_nobody_looks_unless_somebody_waits(world: World) -> None:
@@ -62,8 +68,7 @@ async def test_the_loop_ends_with_the_last_of_several(world: World) -> None:
 async def test_the_loop_ends_when_the_job_does(world: World) -> None:
     ref = start(world, Script())
     async with tracker_in(world) as tracker, tracker.watching(ref, followed=True) as watch:
-        while not watch.ended:
-            await watch.changed.wait()
+        await until_ended(watch)
         asked = len(world.requests)
         await anyio.sleep(100)
         assert len(world.requests) == asked
@@ -88,14 +93,12 @@ async def test_somebody_new_starts_an_ended_loop_again(world: World) -> None:
     async with tracker_in(world) as tracker, tracker.watching(ref, followed=False) as watch:
         await anyio.sleep(10)
         world.remove("dari", job)
-        while not watch.ended:
-            await watch.changed.wait()
+        await until_ended(watch)
         assert isinstance(watch.trouble, JobNotFoundError)
         world.add("dari", Script(), job.id)
         async with tracker.watching(ref, followed=False) as again:
             assert again is watch
-            while not watch.ended:
-                await watch.changed.wait()
+            await until_ended(watch)
         assert watch.trouble is None
         assert watch.record is not None
         assert watch.record.job.status is JobStatus.COMPLETED
@@ -107,7 +110,7 @@ async def test_a_follower_sees_steps_sooner_than_one_who_waits_for_the_end(world
         heard = []
         await anyio.sleep(1000)
         async with tracker_in(world) as tracker:
-            tracker.on_change(lambda record: heard.append(anyio.current_time()))
+            tracker.on_change(lambda _: heard.append(anyio.current_time()))
             async with tracker.watching(ref, followed=followed):
                 await anyio.sleep(200)
         return max(after - before for before, after in pairwise(heard))
@@ -154,8 +157,8 @@ async def test_trouble_slows_it_and_is_told_and_forgotten(world: World) -> None:
 
 
 @pytest.fixture
-def store_file(tmp_path: Path) -> Iterator[str]:
-    yield str(tmp_path / "jobs.sqlite3")
+def store_file(tmp_path: Path) -> str:
+    return str(tmp_path / "jobs.sqlite3")
 
 
 async def test_sibling_processes_share_the_looks(world: World, store_file: str) -> None:
@@ -198,23 +201,28 @@ async def test_a_sibling_hears_of_changes_within_a_second(world: World, store_fi
     assert heard[-1][0] - seen[-1][0] < 1
 
 
-async def test_a_sibling_takes_over_within_seconds_when_the_leader_dies(world: World, store_file: str) -> None:
+async def test_a_sibling_takes_over_within_seconds_when_the_leader_dies(
+    world: World, store_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ref = start(world)
-    async with tracker_in(world, BROWSERJOBS_STORE=store_file) as survivor:
-        async with tracker_in(world, BROWSERJOBS_STORE=store_file) as leader:
+    async with (
+        tracker_in(world, BROWSERJOBS_STORE=store_file) as survivor,
+        tracker_in(world, BROWSERJOBS_STORE=store_file) as leader,
+        leader.watching(ref, followed=False),
+    ):
+        await anyio.sleep(1)
+        async with survivor.watching(ref, followed=False):
             watcher = leader._watcher
-            async with leader.watching(ref, followed=False):
-                await anyio.sleep(1)
-                async with survivor.watching(ref, followed=False):
-                    await anyio.sleep(10)
-                    assert await survivor.store.lease(ref, watcher._process, now=survivor.clock())
-                    watcher._tasks.cancel_scope.cancel()  # type: ignore[union-attr]
-                    watcher._store.leave = _nothing  # type: ignore[method-assign]
-                    watcher._store.release = _nothing  # type: ignore[method-assign]
-                    await anyio.sleep(LEASE_SECONDS + 3)
-                    world.requests.clear()
-                    await anyio.sleep(20)
-                    assert len(world.requests) >= 5
+            await anyio.sleep(10)
+            assert await survivor.store.lease(ref, watcher._process, now=survivor.clock())
+            monkeypatch.setattr(watcher._store, "leave", _nothing)
+            monkeypatch.setattr(watcher._store, "release", _nothing)
+            assert watcher._tasks is not None
+            watcher._tasks.cancel_scope.cancel()
+            await anyio.sleep(LEASE_SECONDS + 3)
+            world.requests.clear()
+            await anyio.sleep(20)
+            assert len(world.requests) >= 5
 
 
 async def _nothing(*args: object) -> None:
@@ -243,6 +251,4 @@ async def test_outside_of_running_nothing_can_be_watched(world: World) -> None:
 
 
 def test_a_tracker_is_made_without_a_loop() -> None:
-    from mcp_browserjobs.settings import Settings
-
     Tracker(Settings()).store.close()
