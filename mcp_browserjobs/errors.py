@@ -163,6 +163,22 @@ class UnexpectedResponseError(ProviderError):
         self.where = where
 
 
+class ConflictError(ProviderError):
+    """The job is not in a state for what was asked: it was handled already, or has moved on."""
+
+
+class RefusedRequestError(ProviderError):
+    """The provider does not accept what was sent; `where` names fields, never their values."""
+
+    def __init__(self, provider: str, account: str, *, where: str = "") -> None:
+        super().__init__(provider, account)
+        self.where = where
+
+
+class UnknownOutcomeError(ProviderError):
+    """Something was asked for, the reply was lost, and it cannot be told whether it happened."""
+
+
 class NotSupportedError(ProviderError):
     """The provider has no such ability."""
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -38,12 +38,17 @@ def digest(event: Event) -> str:
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def merge(known: Iterable[Known], listed: Sequence[Event]) -> Merge:
+def merge(known: Iterable[Known], listed: Sequence[Event], *, part: bool = False) -> Merge:
     """Tell new events from repeated, reordered and rewritten ones.
 
     Events with the provider's own id are the same when the id is. Without one, events of one key (time and
     type) are told apart by what they say; one that is gone and one that came in its place are a rewrite.
     An event keeps its number for good; a rewrite only changes the text under it.
+
+    Args:
+        known: the events of the log that have one of the listed keys, in order.
+        listed: what the provider lists.
+        part: whether it lists only what came after an earlier list, so that nothing absent is gone.
     """
     numbered: dict[str, list[Known]] = defaultdict(list)
     for one in known:
@@ -63,10 +68,9 @@ def merge(known: Iterable[Known], listed: Sequence[Event]) -> Merge:
                 rewritten.append((numbered[key][0].seq, event))
             continue
         seen = {one.digest for one in numbered[key]}
-        gone = [one for one in numbered[key] if one.digest not in versions]
-        fresh = [said for said in versions if said not in seen]
-        rewritten += [(old.seq, versions[said]) for old, said in zip(gone, fresh, strict=False)]
-        added |= {(key, said) for said in fresh[len(gone) :]}
+        replaced = {} if part else dict(_replaced(numbered[key], versions))
+        rewritten += [(seq, versions[said]) for said, seq in replaced.items()]
+        added |= {(key, said) for said in versions if said not in seen and said not in replaced}
     new = []
     for event in listed:
         mark = (event.key, "" if event.exact else digest(event))
@@ -74,6 +78,27 @@ def merge(known: Iterable[Known], listed: Sequence[Event]) -> Merge:
             added.discard(mark)
             new.append(groups[event.key][mark[1]])
     return Merge(tuple(new), tuple(rewritten))
+
+
+def _replaced(known: Sequence[Known], listed: Collection[str]) -> Iterator[tuple[str, int]]:
+    """The digests that stand where another one stood, after the same one that stayed, each with its number.
+
+    A list that lost its beginning and grew at its end has none: what is new there has come in nobody's place.
+    """
+    stayed = {one.digest for one in known} & set(listed)
+    places: dict[str, list[int]] = defaultdict(list)
+    before = ""
+    for one in known:
+        if one.digest in stayed:
+            before = one.digest
+        else:
+            places[before].append(one.seq)
+    before = ""
+    for said in listed:
+        if said in stayed:
+            before = said
+        elif places[before]:
+            yield said, places[before].pop(0)
 
 
 def stalled_seconds(

@@ -151,6 +151,24 @@ class LoggedEvent(_Frozen):
     reported: dict[str, JsonValue]
 
 
+class Picture(_Frozen):
+    """A screenshot as the provider gives it: an encoded image of any size.
+
+    `index` counts from 0, the oldest first; `count` is how many there are.
+    """
+
+    data: bytes
+    index: int
+    count: int
+
+
+class Started(_Frozen):
+    """A job that has just been made; `locator` as in a Job."""
+
+    id: str
+    locator: str = ""
+
+
 class EventPage(_Frozen):
     """Some of a provider's events: pass `cursor` to get those after it.
 

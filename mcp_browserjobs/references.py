@@ -1,7 +1,7 @@
 """What a person or an assistant may write for a job, and which jobs it can mean. Nobody is asked here."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
@@ -60,11 +60,11 @@ class References:
         """Tell what `account:id`, a link or a bare id can mean.
 
         Raises:
-            InvalidArgumentError: it is empty or much too long.
+            InvalidArgumentError: it is empty, much too long or holds what cannot be printed.
             UnknownAccountError, MissingKeyError, MalformedIdError, ForeignLinkError, UnknownLinkError: as they say.
         """
         text = text.strip()
-        if not text or len(text) > LONGEST:
+        if not text or len(text) > LONGEST or not text.isprintable():
             raise InvalidArgumentError("job", "must be a job reference such as account:id")
         if _LINK.match(text):
             return self._link(text)
@@ -77,10 +77,13 @@ class References:
             raise UnknownAccountError(ref.account)
         provider = self._provider(ref.account)
         yield _candidate(ref.account, provider, ref.id)
-        siblings = (ref.account + name.removeprefix(provider.name) for name in provider.siblings)
-        yield from self._accepting(ref.id, (name for name in siblings if name in self._accounts))
+        siblings = {ref.account + name.removeprefix(provider.name): name for name in provider.siblings}
+        known = [account for account in siblings if account in self._accounts]
+        yield from self._accepting(
+            ref.id, (account for account in known if self._accounts[account].provider == siblings[account])
+        )
 
-    def _accepting(self, text: str, accounts: Iterator[str] | Mapping[str, Account]) -> Iterator[Candidate]:
+    def _accepting(self, text: str, accounts: Iterable[str]) -> Iterator[Candidate]:
         """The accounts among these whose ids can look like this."""
         for account in accounts:
             try:
@@ -94,10 +97,13 @@ class References:
             owners = [account for account in self._accounts.values() if _owns(account, link)]
         except ValueError:
             raise ForeignLinkError from None
-        if not owners:
+        if not owners or "@" in link.netloc or "\\" in text:
             raise ForeignLinkError
-        candidates = tuple(self._in_link(link, owners))
-        return Meaning(candidates, accounts=tuple(account.name for account in owners))
+        nearest = [account for account in owners if _is_below(account, link)] or owners
+        candidates = tuple(self._in_link(link, nearest))
+        if not candidates and all(account.key is None for account in nearest):
+            raise MissingKeyError(nearest[0].name, nearest[0].key_variable)
+        return Meaning(candidates, accounts=tuple(account.name for account in nearest))
 
     def _in_link(self, link: SplitResult, owners: list[Account]) -> Iterator[Candidate]:
         for account in owners:
@@ -122,11 +128,16 @@ def _owns(account: Account, link: SplitResult) -> bool:
     """Whether the link's host is the account's own, or one that its provider declares."""
     base = urlsplit(account.base_url)
     if (link.scheme, link.hostname, _port(link)) == (base.scheme, base.hostname, _port(base)):
-        return f"{link.path}/".startswith(f"{base.path.rstrip('/')}/")
+        return True
     return (
         link.scheme == "https" and _port(link) == 443 and link.hostname in providers.load(account.provider).link_hosts
     )
 
 
+def _is_below(account: Account, link: SplitResult) -> bool:
+    """Whether the link leads to the account's own API, and not only to its host."""
+    return f"{link.path}/".startswith(f"{urlsplit(account.base_url).path}/")
+
+
 def _port(link: SplitResult) -> int | None:
-    return link.port or _DEFAULT_PORTS.get(link.scheme)
+    return _DEFAULT_PORTS.get(link.scheme) if link.port is None else link.port

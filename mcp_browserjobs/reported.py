@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import partial
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import JsonValue
@@ -14,18 +15,25 @@ REMOVED_LINK = "[link removed]"
 
 _KEPT_CONTROLS = "\n\t"
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_LINK = re.compile(r"(?:https?|wss?)://[^\s<>\"'`]+", re.IGNORECASE)
+_LINK = re.compile(r"(?:https?|wss?)://[^\s<>\"'`]+?(?=(?:https?|wss?)://|[\s<>\"'`]|\Z)", re.IGNORECASE)
 _TRAILING = ".,;:!?)]}"
 _CAPABILITY_PARAMETERS = re.compile(
-    r"(?i)^(?:x-amz-.*|x-goog-.*|sig|signature|token|access_token|api_?key|key|auth|wss|expires|expiry|policy|jwt|code|password)$"
+    r"(?i)^(?:x-(?:amz|goog)-.*|.*(?:token|secret|signature|password|api_?key).*"
+    r"|sig|key|auth|wss|expires|expiry|policy|jwt|code)$"
 )
 
 
 def clean(text: str, limit: int = TEXT_CHARACTERS) -> str:
     """The text without terminal sequences and invisible or control characters, cut to `limit` characters."""
-    text = _ANSI.sub("", text[: limit * 4])
-    kept = "".join(char for char in text if char in _KEPT_CONTROLS or unicodedata.category(char)[0] != "C")
+    kept = _visible(text[: limit * 4])
     return kept if len(kept) <= limit else kept[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _visible(text: str) -> str:
+    if text.replace("\n", " ").replace("\t", " ").isprintable():
+        return text
+    text = _ANSI.sub("", text)
+    return "".join(char for char in text if char in _KEPT_CONTROLS or unicodedata.category(char)[0] != "C")
 
 
 def status_word(word: str) -> str:
@@ -46,38 +54,45 @@ def without_capability_links(text: str, *, hosts: Iterable[str] = (), links: Ite
     def replace(match: re.Match[str]) -> str:
         link = match.group()
         bare = link.rstrip(_TRAILING)
-        return REMOVED_LINK + link[len(bare) :] if bare in known or _gives_access(bare, guarded) else link
+        return REMOVED_LINK + link[len(bare) :] if _gives_access(bare, guarded) else link
 
-    return _LINK.sub(replace, text) if "://" in text else text
+    # What is invisible could split a link here and be taken out of it later.
+    text = _visible(text)
+    if "://" not in text:
+        return text
+    for link in sorted(known, key=len, reverse=True):
+        text = text.replace(link, REMOVED_LINK)
+    return _LINK.sub(replace, text)
 
 
 def _gives_access(link: str, hosts: tuple[str, ...]) -> bool:
     try:
         parts = urlsplit(link)
-        host = parts.hostname or ""
+        host = (parts.hostname or "").rstrip(".")
     except ValueError:
         return True
     if parts.scheme.lower() in ("ws", "wss") or parts.username or parts.password:
         return True
     if any(host == guarded or host.endswith("." + guarded) for guarded in hosts):
         return True
-    return any(_CAPABILITY_PARAMETERS.match(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True))
+    named = parse_qsl(f"{parts.query}&{parts.fragment}", keep_blank_values=True)
+    return any(_CAPABILITY_PARAMETERS.match(name) for name, _ in named)
 
 
 def cleaned(
     value: JsonValue, *, hosts: Iterable[str] = (), links: Iterable[str] = (), limit: int = TEXT_CHARACTERS
 ) -> JsonValue:
     """A JSON value whose strings, keys included, are clean and free of capability links."""
-    hosts, links = tuple(hosts), tuple(links)
+    without = partial(without_capability_links, hosts=tuple(hosts), links=tuple(links))
 
     def tidy(item: JsonValue) -> JsonValue:
         match item:
             case str():
-                return clean(without_capability_links(item, hosts=hosts, links=links), limit)
+                return clean(without(item), limit)
             case list():
                 return [tidy(part) for part in item]
             case dict():
-                return {clean(key, 100): tidy(part) for key, part in item.items()}
+                return {clean(without(key), 100): tidy(part) for key, part in item.items()}
             case _:
                 return item
 

@@ -15,6 +15,7 @@ from . import providers
 from .errors import ConfigError
 from .providers.base import Provider
 
+LONGEST_SECONDS = 86400
 ACCOUNT_NAME = r"[a-z][a-z0-9_-]{0,39}"
 TRUE, FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
 
@@ -50,7 +51,7 @@ class _AccountEntry(BaseModel):
     provider: str
     key_variable: str
     base_url: str | None = None
-    poll_seconds: Annotated[float, Field(gt=0)] | None = None
+    poll_seconds: Annotated[float, Field(gt=0, le=LONGEST_SECONDS)] | None = None
 
 
 class _File(BaseModel):
@@ -66,10 +67,10 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         ConfigError: names the variable or the key of the file that is wrong.
     """
     environ = os.environ if environ is None else environ
-    token = environ.get("BROWSERJOBS_TOKEN", "")
+    token = environ.get("BROWSERJOBS_TOKEN", "").strip()
     return Settings(
         accounts=_accounts(environ),
-        store=environ.get("BROWSERJOBS_STORE") or default_store(),
+        store=_store(environ),
         read_only=_switch(environ, "BROWSERJOBS_READ_ONLY"),
         allow_start=_switch(environ, "BROWSERJOBS_ALLOW_START"),
         wait_seconds=_seconds(environ, "BROWSERJOBS_WAIT_SECONDS"),
@@ -82,16 +83,32 @@ def default_store() -> str:
     return str(platformdirs.user_state_path("mcp-browserjobs", appauthor=False) / "jobs.sqlite3")
 
 
+def _store(environ: Mapping[str, str]) -> str:
+    path = environ.get("BROWSERJOBS_STORE", "").strip()
+    return str(_path("BROWSERJOBS_STORE", path)) if path else default_store()
+
+
+def _path(variable: str, text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ConfigError(variable, "names the home of a user who is not known") from None
+
+
 def _accounts(environ: Mapping[str, str]) -> tuple[Account, ...]:
     named: dict[str, Account] = {}
-    if path := environ.get("BROWSERJOBS_CONFIG", ""):
-        for name, entry in _read(path).accounts.items():
-            named |= {account.name: account for account in _configured(name, entry, environ)}
+    path = environ.get("BROWSERJOBS_CONFIG", "").strip()
+    entries = _read(path).accounts if path else {}
+    for name, entry in entries.items():
+        accounts = _configured(name, entry, environ)
+        named |= {account.name: account for account in accounts if account.name == name or account.name not in entries}
+    opened = {(account.provider, account.key_variable) for account in named.values()}
     for provider in map(providers.load, providers.names()):
         variable = f"{provider.prefix}_API_KEY"
-        if provider.name not in named and (key := environ.get(variable, "").strip()):
-            base_url = environ.get(f"{provider.prefix}_BASE_URL", "")
-            named[provider.name] = _account(provider, provider.name, key, variable, base_url, None, environ, {})
+        if provider.name in named or (provider.name, variable) in opened:
+            continue
+        if key := environ.get(variable, "").strip():
+            named[provider.name] = _account(provider, provider.name, key, variable, None, environ)
     return tuple(named.values())
 
 
@@ -102,20 +119,10 @@ def _configured(name: str, entry: _AccountEntry, environ: Mapping[str, str]) -> 
         raise ConfigError(f"accounts.{name}.provider", f"is none of {known}")
     provider = providers.load(entry.provider)
     key = environ.get(entry.key_variable, "").strip()
-    extra = {option: str(value) for option, value in (entry.model_extra or {}).items()}
-    if unknown := sorted(set(extra) - set(provider.options)):
+    if unknown := sorted(set(entry.model_extra or ()) - set(provider.options)):
         raise ConfigError(f"accounts.{name}.{unknown[0]}", "is no setting of this provider")
     return [
-        _account(
-            one,
-            name + one.name.removeprefix(provider.name),
-            key,
-            entry.key_variable,
-            entry.base_url,
-            entry.poll_seconds,
-            environ,
-            extra,
-        )
+        _account(one, name + one.name.removeprefix(provider.name), key, entry.key_variable, entry, environ)
         for one in (provider, *map(providers.load, provider.siblings))
     ]
 
@@ -125,41 +132,45 @@ def _account(
     name: str,
     key: str,
     key_variable: str,
-    base_url: str | None,
-    poll_seconds: float | None,
+    entry: _AccountEntry | None,
     environ: Mapping[str, str],
-    options: Mapping[str, str],
 ) -> Account:
+    """What the account's own entry says counts more than a variable for all accounts of its provider."""
     variable = f"{provider.prefix}_BASE_URL"
-    wished = poll_seconds or _seconds(environ, f"{provider.prefix}_POLL_SECONDS")
+    if entry and entry.base_url:
+        base_url = _base_url(entry.base_url, f"accounts.{name}.base_url")
+    else:
+        base_url = _base_url(environ.get(variable, "").strip() or provider.base_url, variable)
+    poll_seconds = entry.poll_seconds if entry else None
+    options = {option: environ.get(source, "").strip() for option, source in provider.options.items()}
+    own = {option: str(value) for option, value in ((entry and entry.model_extra) or {}).items()}
     return Account(
         name=name,
         provider=provider.name,
         key=SecretStr(key) if key else None,
         key_variable=key_variable,
-        base_url=_base_url(base_url or environ.get(variable, "") or provider.base_url, variable),
-        poll_seconds=wished,
-        options={option: environ.get(source, "") for option, source in provider.options.items()} | dict(options),
+        base_url=base_url,
+        poll_seconds=poll_seconds or _seconds(environ, f"{provider.prefix}_POLL_SECONDS"),
+        options=options | own,
     )
 
 
 def _base_url(text: str, setting: str) -> str:
+    text = text.strip()
     try:
-        parts = urlsplit(text.strip())
-        plain = parts.hostname and not (parts.query or parts.fragment or parts.username or parts.password)
-        _ = parts.port
+        parts = urlsplit(text)
+        plain = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:
         plain = False
-        parts = urlsplit("")
-    if not plain or parts.scheme not in ("http", "https"):
+    if not plain or not text.isprintable() or any(character in text for character in " \\@?#"):
         raise ConfigError(setting, "must be an http or https address without a query")
-    return text.strip().rstrip("/")
+    return text.rstrip("/")
 
 
 def _read(path: str) -> _File:
     try:
-        text = Path(path).expanduser().read_bytes()
-        return _File.model_validate(tomllib.loads(text.decode()))
+        text = _path("BROWSERJOBS_CONFIG", path).read_bytes()
+        return _File.model_validate(tomllib.loads(text.decode("utf-8-sig")))
     except OSError as error:
         raise ConfigError("BROWSERJOBS_CONFIG", f"names a file that cannot be read ({error.strerror})") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError):
@@ -183,6 +194,6 @@ def _seconds(environ: Mapping[str, str], variable: str) -> float | None:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds <= 86400:
-        raise ConfigError(variable, "must be a number of seconds, more than 0 and at most 86400")
+    if not 0 < seconds <= LONGEST_SECONDS:
+        raise ConfigError(variable, f"must be a number of seconds, more than 0 and at most {LONGEST_SECONDS}")
     return seconds

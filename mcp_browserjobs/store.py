@@ -12,7 +12,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +27,9 @@ MEMORY = ":memory:"
 LOCK_PATIENCE = 10.0
 LEASE_SECONDS = 6.0
 RHYTHM_EVENTS = 50
+LARGEST_INTEGER = 2**63 - 1
+APPLICATION_ID = 0x4D424A53
+"""Stands in the head of the file, so that nobody else's is taken for a store."""
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -126,18 +129,16 @@ class Store:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        try:
-            if path != MEMORY:
-                _make_private(Path(path))
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=LOCK_PATIENCE)
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._migrate()
-            self._db.execute("PRAGMA busy_timeout = 0")
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(path, _problem(error)) from None
+        with contextlib.ExitStack() as opened:
+            try:
+                if path != MEMORY:
+                    _make_private(Path(path))
+                self._db = sqlite3.connect(path, isolation_level=None, timeout=LOCK_PATIENCE)
+                opened.callback(self._db.close)
+                self._open()
+            except (sqlite3.Error, OSError) as error:
+                raise StoreError(path, _problem(error)) from None
+            opened.pop_all()
 
     @property
     def shared(self) -> bool:
@@ -148,27 +149,38 @@ class Store:
         """Let go of the file."""
         self._db.close()
 
+    def _open(self) -> None:
+        self._db.row_factory = sqlite3.Row
+        if self._pragma("application_id") != APPLICATION_ID:
+            self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("PRAGMA foreign_keys = ON")
+        self._migrate()
+        self._db.execute("PRAGMA busy_timeout = 0")
+
     def _migrate(self) -> None:
-        while True:
+        while (version := self._pragma("user_version")) != len(MIGRATIONS):
+            if version > len(MIGRATIONS):
+                raise StoreError(self.path, "a newer version of mcp-browserjobs wrote it")
             with self._transaction():
-                version = self._db.execute("PRAGMA user_version").fetchone()[0]
-                if version == len(MIGRATIONS):
-                    return
-                if version > len(MIGRATIONS):
-                    raise StoreError(self.path, "a newer version of mcp-browserjobs wrote it")
-                for statement in MIGRATIONS[version].split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {version + 1}")
+                if self._pragma("user_version") == version:
+                    for statement in MIGRATIONS[version].split(";"):
+                        self._db.execute(statement)
+                    self._db.execute(f"PRAGMA user_version = {version + 1}")
+
+    def _pragma(self, name: str) -> int:
+        return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+            self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
     async def _write(self, change: Callable[[], T]) -> T:
         def once() -> T:
@@ -182,13 +194,9 @@ class Store:
         while True:
             try:
                 return action()
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                    raise StoreError(self.path, _problem(error)) from None
-                if anyio.current_time() > deadline:
-                    raise StoreError(self.path, "another process keeps it locked") from None
             except sqlite3.Error as error:
-                raise StoreError(self.path, _problem(error)) from None
+                if _code(error) not in LOCKED or anyio.current_time() > deadline:
+                    raise StoreError(self.path, _problem(error)) from None
             await anyio.sleep(pause)
             pause = min(0.1, pause * 2)
 
@@ -258,7 +266,7 @@ class Store:
         turned = before is None or before.job.status is not job.status or (reworded and job.status is JobStatus.UNKNOWN)
         status = [_status_event(job, now)] if turned else []
         opens = job.status in (JobStatus.QUEUED, JobStatus.RUNNING)
-        merged = merge(self._known(key, events), events)
+        merged = merge(self._known(key, events), events, part=before is not None and before.cursor is not None)
         for seq, event in merged.rewritten:
             self._db.execute(
                 "UPDATE events SET reported = ?, digest = ? WHERE job = ? AND seq = ?",
@@ -274,18 +282,17 @@ class Store:
                     (event.at or now).timestamp(),
                     event.kind,
                     _json(event.reported),
-                    event.key or None,
+                    _json(event.key) if event.key else None,
                     digest(event),
                 ),
             )
-        if job.result is not None:
-            self._db.execute("INSERT OR REPLACE INTO results VALUES (?, ?)", (key, _json(job.result)))
+        another = job.result is not None and self._write_result(key, job.result)
         for link in job.links:
             self._db.execute("INSERT OR IGNORE INTO links VALUES (?, ?)", (_link_hash(link.url), key))
         snapshot = job.model_dump_json(exclude_none=True)
-        logged = bool(new or merged.rewritten)
-        changed = logged or before is None or before.job != job.model_copy(update=_UNSTORED)
-        moved = logged or before is None or _without_meters(before.job) != _without_meters(job)
+        told = bool(another or new or merged.rewritten)
+        changed = told or before is None or before.job != job.model_copy(update=_UNSTORED)
+        moved = told or before is None or _without_meters(before.job) != _without_meters(job)
         changed_at = now if before else min(now, job.updated_at or now)
         self._db.execute(
             """
@@ -327,14 +334,22 @@ class Store:
     def _key(self, ref: JobRef) -> int:
         return int(self._db.execute("SELECT key FROM jobs WHERE account = ? AND id = ?", ref).fetchone()[0])
 
+    def _write_result(self, key: int, result: JsonValue) -> bool:
+        """Whether it says something else than before."""
+        query = (
+            "INSERT INTO results VALUES (?, ?)"
+            " ON CONFLICT (job) DO UPDATE SET result = excluded.result WHERE result != excluded.result"
+        )
+        return self._db.execute(query, (key, _json(result))).rowcount > 0
+
     def _known(self, key: int, events: Sequence[Event]) -> list[Known]:
-        keys = json.dumps(list({event.key for event in events}))
+        keys = _json(list({_json(event.key) for event in events}))
         rows = self._db.execute(
             "SELECT seq, provider_key, digest FROM events"
             " WHERE job = ? AND provider_key IN (SELECT value FROM json_each(?)) ORDER BY seq",
             (key, keys),
         )
-        return [Known(*row) for row in rows]
+        return [Known(seq, json.loads(provider_key), digest) for seq, provider_key, digest in rows]
 
     async def record_sighting(self, ref: JobRef, sighting: Sighting, *, now: datetime) -> Record | None:
         """Write down a bare status word. None when the job was never seen whole."""
@@ -343,7 +358,7 @@ class Store:
             before = self._load(ref)
             if before is None:
                 return None
-            if before.job.provider_status == sighting.provider_status:
+            if before.job == before.job.model_copy(update=sighting.model_dump()):
                 self._db.execute("UPDATE jobs SET checked_at = ? WHERE account = ? AND id = ?", (now.timestamp(), *ref))
                 return self._load(ref)
             job = before.job.model_copy(update=sighting.model_dump())
@@ -374,7 +389,7 @@ class Store:
 
     async def events(self, ref: JobRef, *, after: int, limit: int) -> list[LoggedEvent]:
         """The events with numbers above `after`, in order, at most `limit`."""
-        return await self._events(ref, "seq > ? ORDER BY seq LIMIT ?", after, limit)
+        return await self._events(ref, "seq > ? ORDER BY seq LIMIT ?", min(after, LARGEST_INTEGER), limit)
 
     async def latest_events(self, ref: JobRef, limit: int) -> list[LoggedEvent]:
         """The last `limit` events, in order."""
@@ -476,12 +491,19 @@ _UNSTORED = {"result": None, "events": (), "links": ()}
 
 
 def _make_private(path: Path) -> None:
+    """Make the file when there is none, and let nobody else read it. What is not ours is left as it is."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
         path.touch(mode=0o600)
-        return
-    if os.name == "posix" and path.stat().st_mode & 0o077:
-        path.chmod(0o600)
+    if not path.is_file():
+        raise StoreError(str(path), "it is no file")
+    with path.open("rb") as file:
+        head = file.read(100)
+    if head and head[68:72] != APPLICATION_ID.to_bytes(4, "big"):
+        raise StoreError(str(path), NOT_OURS)
+    for part in (path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm"))):
+        if os.name == "posix" and part.exists() and part.stat().st_mode & 0o077:
+            part.chmod(0o600)
 
 
 def _with_what_was_known(job: Job, before: Job | None) -> Job:
@@ -523,7 +545,7 @@ def _json(value: JsonValue) -> str:
 
 
 def _moment(stamp: float) -> datetime:
-    return datetime.fromtimestamp(stamp, UTC)
+    return NEVER + timedelta(seconds=stamp)
 
 
 def _to_record(row: sqlite3.Row) -> Record:
@@ -541,21 +563,29 @@ def _to_record(row: sqlite3.Row) -> Record:
     )
 
 
-def _problem(error: Exception) -> str:
-    """Why, in words of ours; SQLite's own messages name no content."""
+NOT_OURS = "it is damaged, or no store of ours"
+LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+PROBLEMS = {
+    sqlite3.SQLITE_CORRUPT: NOT_OURS,
+    sqlite3.SQLITE_NOTADB: NOT_OURS,
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_READONLY: "it is read-only",
+    **dict.fromkeys(LOCKED, "another process keeps it locked"),
+}
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _problem(error: sqlite3.Error | OSError) -> str:
+    """Why, in words of ours."""
     match error:
-        case sqlite3.DatabaseError() if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
-            sqlite3.SQLITE_CORRUPT,
-            sqlite3.SQLITE_NOTADB,
-        ):
-            return "it is damaged, or no store of ours"
-        case sqlite3.OperationalError() if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
-            return "the disk is full"
-        case sqlite3.OperationalError() if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
-            return "it is read-only"
+        case sqlite3.Error():
+            return PROBLEMS.get(_code(error), "SQLite cannot use it")
         case PermissionError():
             return "no permission"
-        case OSError():
-            return error.strerror or "the file cannot be used"
+        case FileExistsError() | NotADirectoryError():
+            return "a part of its path is no folder"
         case _:
-            return "SQLite cannot use it"
+            return error.strerror or "the file cannot be used"

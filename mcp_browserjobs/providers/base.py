@@ -3,14 +3,15 @@
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
-from typing import Annotated, Any, ClassVar, Protocol, TypeVar, runtime_checkable
-from urllib.parse import SplitResult
+from ipaddress import ip_address
+from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar, runtime_checkable
+from urllib.parse import SplitResult, urlsplit
 
 import httpx2
 from pydantic import (
@@ -25,6 +26,7 @@ from pydantic_core import from_json
 
 from ..errors import (
     AuthenticationError,
+    ConflictError,
     InvalidArgumentError,
     JobNotFoundError,
     MalformedIdError,
@@ -32,9 +34,10 @@ from ..errors import (
     PermissionDeniedError,
     ProviderUnavailableError,
     RateLimitedError,
+    RefusedRequestError,
     UnexpectedResponseError,
 )
-from ..jobs import Event, EventPage, Job, JobPage, JobStatus, Link, LinkKind, Sighting
+from ..jobs import Event, EventPage, Job, JobPage, JobStatus, Link, LinkKind, Picture, Sighting, Started
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """More than this is no status answer: reading stops there."""
@@ -113,8 +116,44 @@ class Http:
         body: JsonValue = None,
         accept: tuple[int, ...] = (),
     ) -> Reply:
-        """POST `body` as JSON (nothing when None). Failures as in `get`."""
+        """POST `body` as JSON (nothing when None).
+
+        Raises:
+            ConflictError: 409. RefusedRequestError: 400, 413, 415 or 422. Others as in `get`.
+        """
         return await self._send("POST", path, params=params, body=body, accept=accept)
+
+    async def patch(self, path: str, *, body: JsonValue, accept: tuple[int, ...] = ()) -> Reply:
+        """PATCH with `body` as JSON. Failures as in `post`."""
+        return await self._send("PATCH", path, params=None, body=body, accept=accept)
+
+    async def get_bytes(
+        self, path: str, *, params: Mapping[str, str | int] | None = None, most: int = MAX_BODY_BYTES
+    ) -> bytes:
+        """GET a body that is no JSON, of at most `most` bytes. Failures as in `get`."""
+        url, headers = self._access.base_url + path, {**self._headers, "Accept": "*/*"}
+        async with self._answer("GET", url, headers, params=params) as response:
+            if not response.is_success:
+                raise self._failure("GET", response.status_code, response.headers)
+            return await self._body(response, most)
+
+    async def download(self, url: str, *, most: int = MAX_BODY_BYTES) -> bytes | None:
+        """GET a signed link that the provider gave, without the key; None when it has expired or is gone.
+
+        Only https is followed (or the account's own host), to a public address, and no redirect.
+
+        Raises:
+            UnexpectedResponseError: the link leads where none should, or holds more than `most` bytes.
+            ProviderUnavailableError: its host cannot be reached or answers 5xx.
+        """
+        if not _may_follow(url, self._access.base_url):
+            raise self.unexpected("a link to an address that is not followed")
+        async with self._answer("GET", url, {"Accept": "*/*"}) as response:
+            if response.is_success:
+                return await self._body(response, most)
+            if response.is_client_error:
+                return None
+            raise self._failure("GET", response.status_code, response.headers)
 
     async def get_model(self, path: str, model: type[Model], *, params: Mapping[str, str | int] | None = None) -> Model:
         """GET `path` and read the body as `model`. Failures as in `get`."""
@@ -161,20 +200,30 @@ class Http:
         body: JsonValue,
         accept: tuple[int, ...],
     ) -> Reply:
+        url = self._access.base_url + path
+        async with self._answer(method, url, self._headers, params=params, body=body) as response:
+            status = response.status_code
+            if status in accept or response.is_success:
+                return Reply(status, self._json(await self._body(response, MAX_BODY_BYTES), status))
+            raise self._failure(method, status, response.headers)
+
+    @asynccontextmanager
+    async def _answer(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        params: Mapping[str, str | int] | None = None,
+        body: JsonValue = None,
+    ) -> AsyncIterator[httpx2.Response]:
+        """Send a request; what goes wrong on the way or in reading is a failure of ours."""
         access = self._access
         try:
             async with self._client.stream(
-                method,
-                access.base_url + path,
-                params=params,
-                headers=self._headers,
-                json=body,
-                follow_redirects=False,
+                method, url, params=params, headers=headers, json=body, follow_redirects=False
             ) as response:
-                status = response.status_code
-                if status in accept or response.is_success:
-                    return Reply(status, self._json(await self._body(response), status))
-                raise self._failure(status, response.headers)
+                yield response
         except httpx2.DecodingError:
             raise self.unexpected("the body's encoding") from None
         except (UnicodeEncodeError, httpx2.LocalProtocolError):
@@ -183,13 +232,13 @@ class Http:
         except (httpx2.HTTPError, httpx2.InvalidURL):
             raise ProviderUnavailableError(access.provider, access.account) from None
 
-    async def _body(self, response: httpx2.Response) -> bytes:
+    async def _body(self, response: httpx2.Response, most: int) -> bytes:
         body = bytearray()
         async with aclosing(response.aiter_bytes()) as chunks:
             async for chunk in chunks:
                 body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise self.unexpected(f"a body of over {MAX_BODY_BYTES} bytes")
+                if len(body) > most:
+                    raise self.unexpected(f"a body of over {most} bytes")
         return bytes(body)
 
     def _json(self, body: bytes, status: int) -> JsonValue:
@@ -206,7 +255,7 @@ class Http:
             kind = "a page of HTML" if body.lstrip()[:1] == b"<" else "a body that is no JSON"
             raise self.unexpected(kind) from None
 
-    def _failure(self, status: int, headers: Mapping[str, str]) -> Exception:
+    def _failure(self, method: str, status: int, headers: Mapping[str, str]) -> Exception:
         provider, account = self._access.provider, self._access.account
         match status:
             case 401 | 403:
@@ -215,6 +264,10 @@ class Http:
                 return OutOfCreditsError(provider, account)
             case 404 | 410:
                 return self.not_found()
+            case 409 if method != "GET":
+                return ConflictError(provider, account)
+            case 400 | 413 | 415 | 422 if method != "GET":
+                return RefusedRequestError(provider, account)
             case 429:
                 return RateLimitedError(provider, account, retry_after=retry_after(headers))
             case _ if status >= httpx2.codes.INTERNAL_SERVER_ERROR:
@@ -223,6 +276,23 @@ class Http:
                 return self.unexpected("a redirect to another address")
             case _:
                 return self.unexpected(f"HTTP status {status}")
+
+
+def _may_follow(url: str, base_url: str) -> bool:
+    """Whether a link that a provider gave may be fetched: not a door into somebody's own network."""
+    try:
+        link, base = urlsplit(url), urlsplit(base_url)
+        same = (link.scheme, link.hostname, link.port) == (base.scheme, base.hostname, base.port)
+    except ValueError:
+        return False
+    if same:
+        return True
+    host = link.hostname or ""
+    try:
+        public = ip_address(host).is_global
+    except ValueError:
+        public = "." in host and not host.endswith((".local", ".internal", ".localhost"))
+    return link.scheme == "https" and public and not (link.username or link.password)
 
 
 def _parse(body: bytes) -> JsonValue:
@@ -361,6 +431,97 @@ class ReportsLinks(Protocol):
 
 
 @runtime_checkable
+class TakesAnswers(Protocol):
+    """Hands a person's answer to a waiting job."""
+
+    async def answer_question(self, job_id: str, question_id: str, answer: str) -> None:
+        """Answer the pending question.
+
+        Raises:
+            ConflictError: it was answered already, or the job no longer waits.
+        """
+        ...
+
+
+@runtime_checkable
+class PausesJobs(Protocol):
+    """Holds running jobs."""
+
+    async def pause_job(self, job_id: str) -> None:
+        """Ask for it.
+
+        Raises:
+            ConflictError: the job does not run.
+        """
+        ...
+
+
+@runtime_checkable
+class ResumesJobs(Protocol):
+    """Lets paused jobs go on."""
+
+    async def resume_job(self, job_id: str) -> None:
+        """Ask for it.
+
+        Raises:
+            ConflictError: the job is not paused.
+        """
+        ...
+
+
+@runtime_checkable
+class CancelsJobs(Protocol):
+    """Stops jobs for good."""
+
+    async def cancel_job(self, job_id: str) -> None:
+        """Ask for it.
+
+        Raises:
+            ConflictError: the job is over.
+        """
+        ...
+
+
+@runtime_checkable
+class StartsJobs(Protocol):
+    """Makes new jobs, which costs money."""
+
+    async def start_job(self, task: str, parameters: Mapping[str, JsonValue]) -> Started:
+        """Make a job; `parameters` go into the provider's own create body.
+
+        Raises:
+            RefusedRequestError: the provider does not accept them.
+        """
+        ...
+
+
+@runtime_checkable
+class TakesPictures(Protocol):
+    """Has screenshots of its jobs."""
+
+    async def fetch_screenshot(self, job_id: str, index: int) -> Picture:
+        """One screenshot; a negative index counts from the latest, which is -1.
+
+        Raises:
+            NotAvailableError: there is none, or none of this index.
+        """
+        ...
+
+
+@runtime_checkable
+class KeepsLogs(Protocol):
+    """Keeps a raw log of its jobs."""
+
+    async def fetch_log(self, job_id: str) -> str:
+        """The log as the provider wrote it.
+
+        Raises:
+            NotAvailableError: there is none.
+        """
+        ...
+
+
+@runtime_checkable
 class ListsJobs(Protocol):
     """Lists the account's jobs."""
 
@@ -423,6 +584,11 @@ class Connections:
     def __init__(self, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self._transport = transport
         self._client: httpx2.AsyncClient | None = None
+
+    @classmethod
+    def to_app(cls, app: Callable[..., Awaitable[None]]) -> Self:
+        """Connections that end at an ASGI application in this process, whatever host is asked."""
+        return cls(httpx2.ASGITransport(app))
 
     def open(self, provider: type[Provider], access: Access, options: Mapping[str, str]) -> Provider:
         """The provider as this account reaches it."""

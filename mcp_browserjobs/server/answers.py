@@ -21,9 +21,10 @@ Answer = dict[str, Any]
 
 INLINE_RESULT_CHARACTERS = 2000
 PREVIEW_CHARACTERS = 500
-STEP_CHARACTERS = 200
-ERROR_CHARACTERS = 300
-LATEST_EVENT_CHARACTERS = 100
+GOING_BYTES, ENDED_BYTES = 1200, 900
+"""What a Job answer may weigh, without its result and its question, while the job goes on and once it has ended."""
+TEXT_BYTES = (300, 200, 150, 100, 70, 40)
+"""How much of a step or an error an answer shows, the first of these with which it fits; of an event half of it."""
 
 INSTRUCTIONS = """\
 Checks on browser-agent jobs at several providers. A job is named by a reference, account:id; links copied from a \
@@ -72,11 +73,11 @@ def job_answer(view: JobView) -> Answer:
             retry_after_seconds=_up(view.retry_after),
         )
     job = record.job
-    return _without_absent(
+    answer = _without_absent(
         job=view.reference,
         status=job.status.value,
         final=job.status.final,
-        provider_status=job.provider_status,
+        provider_status=job.provider_status or None,
         summary=_summary(view, record),
         next_step=_next_step(view, record),
         started_at=_time(job.started_at or job.created_at),
@@ -93,11 +94,13 @@ def job_answer(view: JobView) -> Answer:
         stale=view.stale or None,
         stalled_seconds=_up(view.stalled_seconds),
         retry_after_seconds=_up(view.retry_after),
-        reported=_reported(view, job) or None,
     )
+    room = (ENDED_BYTES if job.status.final else GOING_BYTES) - _weight(answer)
+    reported = _texts(view, job, room) | _question(job) | _result(view)
+    return answer | ({"reported": reported} if reported else {})
 
 
-def wait_answer(waited: Waited, *, cap: float, until: str, tracker: Tracker) -> Answer:
+def wait_answer(waited: Waited, *, cap: float, until: str, need: str = "all", tracker: Tracker) -> Answer:
     """How a wait ended. `cap` is the longest this client is made to wait."""
     jobs = []
     for view in waited.views:
@@ -108,9 +111,14 @@ def wait_answer(waited: Waited, *, cap: float, until: str, tracker: Tracker) -> 
     pending = [
         view.reference if view.record is None else str(view.record.ref)
         for view in waited.views
-        if not view.status.final
+        if not (view.status.final or view.will_not_pass)
     ]
-    again = _call("wait_for_result", jobs=pending, until=until if until != "attention" else None)
+    again = _call(
+        "wait_for_result",
+        jobs=pending,
+        until=until if until != "attention" else None,
+        need=need if need != "all" else None,
+    )
     return _without_absent(
         done=waited.done,
         waited_seconds=round(waited.seconds, 1),
@@ -330,29 +338,41 @@ def _call(tool: str, **arguments: Any) -> str:
     return f"{tool}({', '.join(filled)})"
 
 
-def _reported(view: JobView, job: Job) -> Answer:
-    question = job.question if job.status is JobStatus.WAITING_FOR_INPUT else None
-    result: Answer = {}
-    if view.result is not None:
-        whole = _fits_inline(view.result)
-        result = {"result": view.result} if whole else {"result_preview": _text(view.result)[:PREVIEW_CHARACTERS]}
-    return _without_absent(
-        current_step=None if job.status.final else _cut(job.current_step, STEP_CHARACTERS),
-        error=_cut(job.error, ERROR_CHARACTERS),
-        question=question
-        and _without_absent(id=question.id, text=question.text or None, options=list(question.options) or None),
-        latest_events=[_short_event(event) for event in view.latest_events] or None,
-        **result,
-    )
+def _texts(view: JobView, job: Job, room: int) -> Answer:
+    """What the run says of itself, as much of it as there is room for."""
+    texts: Answer = {}
+    for most in TEXT_BYTES:
+        texts = _without_absent(
+            current_step=None if job.status.final else _cut(job.current_step, most),
+            error=_cut(job.error, most),
+            latest_events=[_short_event(event, most // 2) for event in view.latest_events] or None,
+        )
+        if _weight({"reported": texts}) <= room:
+            break
+    return texts
 
 
-def _short_event(event: LoggedEvent) -> Answer:
+def _short_event(event: LoggedEvent, most: int) -> Answer:
     text = event.reported.get("text") or event.reported.get("status")
     return _without_absent(
-        seq=event.seq,
-        kind=event.kind.value,
-        text=_cut(text if isinstance(text, str) else None, LATEST_EVENT_CHARACTERS),
+        seq=event.seq, kind=event.kind.value, text=_cut(text if isinstance(text, str) else None, most)
     )
+
+
+def _question(job: Job) -> Answer:
+    question = job.question
+    if question is None or job.status is not JobStatus.WAITING_FOR_INPUT:
+        return {}
+    options = list(question.options) or None
+    return {"question": _without_absent(id=question.id, text=question.text or None, options=options)}
+
+
+def _result(view: JobView) -> Answer:
+    if view.result is None:
+        return {}
+    if _fits_inline(view.result):
+        return {"result": view.result}
+    return {"result_preview": _text(view.result)[:PREVIEW_CHARACTERS]}
 
 
 def _fits_inline(result: JsonValue) -> bool:
@@ -373,8 +393,8 @@ def _elapsed(view: JobView, job: Job) -> float | None:
     begun = job.started_at or job.created_at
     if begun is None:
         return None
-    end = job.finished_at or (job.updated_at if job.status.final else None) or view.now
-    return max(0.0, round((end - begun).total_seconds(), 1))
+    end = (job.finished_at or job.updated_at) if job.status.final else view.now
+    return None if end is None else max(0.0, round((end - begun).total_seconds(), 1))
 
 
 def _unknown_account(account: str, tracker: Tracker) -> str:
@@ -398,6 +418,8 @@ def _where_keys_go() -> str:
 
 
 def _not_available(thing: str, status: str) -> str:
+    if status not in {each.value for each in JobStatus}:
+        return f"The job has no {thing}; get_job_status tells what it has."
     if JobStatus(status).final:
         return f"The job is {status} and left no {thing}; get_job_status tells the rest."
     return f"There is no {thing} yet, the job is {status}; wait for it with wait_for_result."
@@ -418,7 +440,7 @@ def _title(provider: str) -> str:
 
 
 def _form(provider: str) -> str:
-    return providers.load(provider).id_form
+    return providers.load(provider).id_form if provider in providers.names() else "account:id"
 
 
 def _title_of_account(record: Record) -> str:
@@ -426,7 +448,7 @@ def _title_of_account(record: Record) -> str:
 
 
 def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if moment is None else moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def _duration(seconds: float) -> str:
@@ -445,8 +467,15 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _cut(text: str | None, limit: int) -> str | None:
-    return text and (text if len(text) <= limit else text[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}")
+def _cut(text: str | None, most: int) -> str | None:
+    """The text in at most so many bytes, None when there is none."""
+    if not text or len(encoded := text.encode(errors="replace")) <= most:
+        return text or None
+    return encoded[: most - 3].decode(errors="ignore") + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _weight(answer: Answer) -> int:
+    return len(compact(answer).encode(errors="replace"))
 
 
 def _up(seconds: float | None) -> int | None:

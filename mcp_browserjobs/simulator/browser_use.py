@@ -14,7 +14,7 @@ from starlette.routing import Route
 from .browser_use_cloud import Cloud, cost, live_url, recording_url, text
 from .fastapi import body_of, invalid, number_in, text_in, uuid_in
 from .script import Happening, Json, Phase, PretendJob, What
-from .vendor import refused
+from .vendor import address, refused
 
 STATUS: dict[Phase, str] = {"paused": "running", "waiting": "running"}
 """The words that differ from the script's own."""
@@ -73,7 +73,7 @@ class BrowserUse(Cloud):
                 "model": body.get("model", MODEL),
                 "sessionId": _session(job),
                 "workspaceId": job.named("workspace"),
-                "eventsUrl": f"{request.base_url}runs/{job.id}/events",
+                "eventsUrl": address(request, f"/runs/{job.id}/events"),
                 "missingFileIds": [],
             }
         )

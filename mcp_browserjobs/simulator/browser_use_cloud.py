@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from .pictures import picture
 from .script import Json, PretendJob, State
-from .vendor import Vendor, refused
+from .vendor import Vendor, address, refused
 
 PICTURE = "/pictures/{id}/{number:int}.png"
 
@@ -71,7 +71,7 @@ class Cloud(Vendor):
 
 def picture_url(request: Request, job: PretendJob, number: int) -> str:
     """A link to a screenshot of a job."""
-    return f"{request.base_url}pictures/{job.id}/{number}.png"
+    return address(request, f"/pictures/{job.id}/{number}.png")
 
 
 def live_url(job: PretendJob) -> str:

@@ -78,7 +78,8 @@ class Gobii(Vendor):
             raise refused(404, "No BrowserUseAgent matches the given query.")
 
     def limited(self, retry_after: str | None) -> Json:
-        return {"detail": f"Request was throttled. Expected available in {retry_after} seconds."}
+        when = "" if retry_after is None else f" Expected available in {retry_after} seconds."
+        return {"detail": f"Request was throttled.{when}"}
 
     async def not_found(self, request: Request, _error: Exception) -> Response:
         return not_found(request, self.routes())

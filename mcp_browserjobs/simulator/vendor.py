@@ -31,6 +31,11 @@ def refused(status: int, detail: Json) -> RefusedError:
     return RefusedError(status, {"detail": detail})
 
 
+def address(request: Request, path: str) -> str:
+    """The whole address of a path of this provider."""
+    return str(request.url.replace(path=request.scope.get("root_path", "") + path, query=""))
+
+
 class Vendor(ABC):
     """A pretend provider. A subclass has its routes and its manners; the manners here are FastAPI's."""
 

@@ -51,14 +51,14 @@ class World:
     grace: float = 0
     requests: list[Asked] = field(default_factory=list)
     _jobs: dict[str, dict[str, PretendJob]] = field(default_factory=dict)
-    _names: dict[tuple[str, str], PretendJob] = field(default_factory=dict)
+    _by_name: dict[tuple[str, str], PretendJob] = field(default_factory=dict)
 
-    def add(self, provider: str, script: Script, id: str | None = None) -> PretendJob:  # noqa: A002 - its name on the wire
+    def add(self, provider: str, script: Script, id: str | None = None) -> PretendJob:  # noqa: A002 # as `job.id`
         """Start a job at a provider; `id` is whole, with all its parts."""
         prefix: str = import_module(f".{provider}", __package__).SIMULATOR.id_prefix
         job = PretendJob(script, self.clock, id or f"{prefix}{uuid4()}")
         self._jobs.setdefault(provider, {})[job.id] = job
-        self._names.update({(provider, name): job for name in _names(job)})
+        self._by_name.update({(provider, name): job for name in _aliases(job)})
         return job
 
     def start(self, provider: str, task: str, job_id: str | None = None) -> PretendJob:
@@ -68,12 +68,12 @@ class World:
     def remove(self, provider: str, job: PretendJob) -> None:
         """Let a provider forget a job."""
         del self._jobs[provider][job.id]
-        for name in set(_names(job)):
-            del self._names[provider, name]
+        for name in set(_aliases(job)):
+            del self._by_name[provider, name]
 
     def find(self, provider: str, name: str) -> PretendJob | None:
         """The job with this id, or whose session or browser has it."""
-        return self._names.get((provider, name))
+        return self._by_name.get((provider, name))
 
     def jobs(self, provider: str) -> list[PretendJob]:
         """A provider's jobs, newest first."""
@@ -93,7 +93,7 @@ class World:
         return next((trouble for job in named or self.jobs(provider) if (trouble := job.trouble()) is not None), None)
 
 
-def _names(job: PretendJob) -> Iterator[str]:
+def _aliases(job: PretendJob) -> Iterator[str]:
     yield job.id
     yield job.id.rpartition("/")[2]
     yield from map(job.named, LABELS)

@@ -1,7 +1,8 @@
 """What all pretend providers have in common: where they stand, whom they let in, and what may go wrong."""
 
+from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import anyio
 import httpx2
@@ -91,6 +92,21 @@ async def test_one_app_alone_answers_without_its_base(world: World) -> None:
         assert (await client.get("/portals/demo-org", headers=KEY)).status_code == 200
 
 
+async def test_one_app_alone_starts_and_stops(world: World) -> None:
+    app = simulators()["dari"](world).app()
+    asked, told = iter(["lifespan.startup", "lifespan.shutdown"]), []
+
+    async def receive() -> dict[str, str]:
+        return {"type": next(asked)}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        told.append(message["type"])
+
+    await app({"type": "lifespan"}, receive, send)
+    assert told == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert world.requests == []
+
+
 async def ask(client: httpx2.AsyncClient, world: World, script: Script) -> httpx2.Response:
     job = world.add("dari", script)
     return await client.get(STATUS, params={"job_id": job.id.rpartition("/")[2]}, headers=KEY)
@@ -174,6 +190,8 @@ async def test_jobs_are_found_by_their_names_until_they_are_forgotten(world: Wor
     assert first.id.startswith("demo-org/contact_form/")
     assert world.jobs("dari") == [second, first]
     assert world.jobs("gobii") == []
+    plain = world.add("gobii", Script())
+    world.remove("gobii", plain)
     names = (second.id, "550e8400", second.named("session"), second.named("browser"))
     assert [world.find("dari", name) for name in names] == [second] * 4
     assert world.find("gobii", second.id) is None

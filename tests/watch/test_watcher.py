@@ -98,10 +98,8 @@ async def test_somebody_new_starts_an_ended_loop_again(world: World) -> None:
         world.add("dari", Script(), job.id)
         async with tracker.watching(ref, followed=False) as again:
             assert again is watch
-            await until_ended(watch)
-        assert watch.trouble is None
-        assert watch.record is not None
-        assert watch.record.job.status is JobStatus.COMPLETED
+            await until_ended(again)
+            assert (again.trouble, again.record and again.record.job.status) == (None, JobStatus.COMPLETED)
 
 
 async def test_a_follower_sees_steps_sooner_than_one_who_waits_for_the_end(world: World) -> None:

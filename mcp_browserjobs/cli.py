@@ -1,0 +1,424 @@
+"""The command line: arguments to actions.
+
+What only some commands need (the MCP server, the terminal's colours, the pretend providers) is imported by those
+commands, so that a server over stdio starts without the rest.
+"""
+
+import math
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import replace
+from io import TextIOWrapper
+from typing import Any, Literal, NoReturn, TypeVar
+
+import anyio
+import click
+
+from . import __version__
+from .errors import (
+    PASSING,
+    BrowserJobsError,
+    ConfigError,
+    ProviderUnavailableError,
+    RateLimitedError,
+    RetiredError,
+)
+from .exits import Exit, of_error, of_wait, worst
+from .jobs import JobRef, JobStatus
+from .providers.base import Connections
+from .server import answers
+from .settings import Settings, from_environment
+from .tracker import Need, Tracker, Until
+from .watch import pace
+
+# ruff: noqa: PLC0415 - imports inside commands: see above
+
+PAGE = 200
+"""How many events are printed, and read at a time, when nobody says."""
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+EXIT_CODES = """\
+\b
+Exit codes: 0 completed; 1 failed, cancelled, or completed with the goal missed;
+2 wrong usage or settings; 3 needs a person; 4 time is up;
+5 the provider gives no answer; 130 interrupted.
+"""
+
+
+def open_tracker(
+    connections: Connections | None = None, *, read_only: bool = False, allow_start: bool = False
+) -> Tracker:
+    """The tracker of everything that is configured.
+
+    Args:
+        connections: the way to the providers; the network by default.
+        read_only: a switch that was given, over what the environment says.
+        allow_start: another one.
+
+    Raises:
+        ConfigError: the settings are wrong.
+    """
+    settings = from_environment()
+    settings = replace(
+        settings, read_only=settings.read_only or read_only, allow_start=settings.allow_start or allow_start
+    )
+    return Tracker(settings, connections=connections)
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+@click.version_option(__version__, message="%(version)s")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Check on browser-agent jobs, wherever they run. Without a command: serve MCP over stdio.
+
+    A JOB is a reference such as gobii:ID, a link copied from a provider, or the bare id of a job.
+    """
+    if context.invoked_subcommand is None:
+        if sys.stdin.isatty():
+            click.echo("Serving MCP on stdin and stdout; --help lists the other commands.", err=True)
+        context.invoke(serve)
+
+
+def _job(command: Command) -> Command:
+    return click.argument("job")(command)
+
+
+def _number(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
+    """Refuse what compares with no number."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("must be a number of seconds")
+    return value
+
+
+def _json(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, as the tools answer it.")(command)
+
+
+@main.command()
+@click.option("--transport", type=click.Choice(["stdio", "http", "sse"]), default="stdio", show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where http and sse listen.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8931, show_default=True)
+@click.option("--read-only", is_flag=True, help="Leave out every tool that acts on a job.")
+@click.option("--allow-start", is_flag=True, help="Offer start_job, which spends money.")
+@click.pass_obj
+def serve(
+    connections: Connections | None,
+    transport: Literal["stdio", "http", "sse"],
+    host: str,
+    port: int,
+    *,
+    read_only: bool,
+    allow_start: bool,
+) -> None:
+    """Serve MCP: over stdio to the host that started it, or over HTTP at /mcp or /sse."""
+    from .server.serve import serve_http, serve_stdio
+
+    async def until_told() -> Exit:
+        try:
+            tracker = open_tracker(connections, read_only=read_only, allow_start=allow_start)
+            if tracker.store_problem:
+                _complain(answers.explain(tracker.store_problem, tracker))
+            if transport == "stdio":
+                await serve_stdio(tracker)
+            else:
+                await serve_http(tracker, transport, host, port)
+        except ConfigError as error:
+            return _refused(error)
+        return Exit.COMPLETED
+
+    _guarded(lambda: anyio.run(until_told))
+
+
+@main.command()
+@_job
+@_json
+@click.pass_obj
+def status(connections: Connections | None, job: str, *, as_json: bool) -> None:
+    """Tell how a job is doing now.
+
+    The exit code is 0 whatever the job's status, and 5 when only the last known state can be told.
+    """
+    from .screen import Screen
+
+    async def tell(tracker: Tracker) -> Exit:
+        view = await tracker.look(job)
+        Screen(as_json=as_json).job(answers.job_answer(view))
+        if view.problem is None:
+            return Exit.COMPLETED
+        _complain(answers.explain(view.problem, tracker))
+        return of_error(view.problem)
+
+    _run(connections, tell)
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("jobs", metavar="JOB...", nargs=-1, required=True)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    callback=_number,
+    metavar="SECONDS",
+    help="Give up after that; by default as BROWSERJOBS_WAIT_SECONDS says, else never.",
+)
+@click.option(
+    "--until",
+    type=click.Choice(["result", "attention", "change"]),
+    default="attention",
+    show_default=True,
+    help="A final status; also a job that needs a person or stands still; also any new event.",
+)
+@click.option(
+    "--need",
+    type=click.Choice(["all", "any"]),
+    default="all",
+    show_default=True,
+    help="How many of several jobs must have got there.",
+)
+@_json
+@click.pass_obj
+def wait(
+    connections: Connections | None,
+    jobs: tuple[str, ...],
+    timeout: float | None,
+    until: Until,
+    need: Need,
+    *,
+    as_json: bool,
+) -> None:
+    """Wait for jobs; the runs never notice. Trouble that may pass is ridden out.
+
+    The exit code tells how it ended. For several jobs the gravest of theirs counts: 2 before 1, then 5, 3, 4, 0.
+    With --until result nothing needs a person; with --until change a new event is enough for 0.
+    """
+    from .screen import Screen, waiting
+
+    async def tell(tracker: Tracker) -> Exit:
+        limit = timeout or tracker.settings.wait_seconds or math.inf
+        since = tracker.clock()
+        with waiting() as update:
+
+            async def progress(_seconds: float, views: Any) -> None:
+                update([answers.job_answer(view) for view in views])
+
+            waited = await tracker.wait(jobs, until=until, need=need, seconds=limit, on_progress=progress)
+        answer = answers.wait_answer(waited, cap=limit, until=until, tracker=tracker)
+        if limit == math.inf:
+            del answer["wait_cap_seconds"]
+        Screen(as_json=as_json).waited(answer)
+        if not waited.done:
+            _complain(f"Not there after {limit:g} s; the wait is over, the run goes on.")
+        return of_wait(waited, until=until, need=need, since=since)
+
+    _run(connections, tell)
+
+
+@main.command()
+@_job
+@click.option("--after", type=click.IntRange(0), default=0, metavar="N", help="Only events with a number above this.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help=f"At most so many; {PAGE} unless following.")
+@click.option("--follow", is_flag=True, help="Print events as they come, until the job is over.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, an event a line.")
+@click.pass_obj
+def events(
+    connections: Connections | None, job: str, after: int, limit: int | None, *, follow: bool, as_json: bool
+) -> None:
+    """Print a job's event log."""
+    from .screen import Screen
+
+    screen = Screen(as_json=as_json)
+
+    async def tell(tracker: Tracker) -> Exit:
+        if follow:
+            return await _follow(tracker, job, after, limit or sys.maxsize, screen.events)
+        page = await tracker.events(job, after=after, limit=limit or PAGE)
+        screen.events([answers.event_line(event) for event in page.events])
+        if page.more:
+            _complain(f"There is more: add --after {page.next_after}.")
+        if page.view.problem is None:
+            return Exit.COMPLETED
+        _complain(answers.explain(page.view.problem, tracker))
+        return of_error(page.view.problem)
+
+    _run(connections, tell)
+
+
+@main.command()
+@_job
+@click.option("--pointer", default="", metavar="POINTER", help="Only the part at this JSON Pointer, such as /price.")
+@_json
+@click.pass_obj
+def result(connections: Connections | None, job: str, pointer: str, *, as_json: bool) -> None:
+    """Print a job's result and nothing else: a text as it is, anything else as JSON."""
+    from .screen import Screen
+
+    async def tell(tracker: Tracker) -> Exit:
+        found = await tracker.result(job, pointer=pointer, most=sys.maxsize)
+        Screen(as_json=as_json).value(answers.result_answer(found) if as_json else found.value)
+        return Exit.COMPLETED
+
+    _run(connections, tell)
+
+
+@main.command()
+@click.option("--account", default="", help="Only the jobs of this account.")
+@click.option("--status", type=click.Choice(list(JobStatus)), help="Only these.")
+@click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True)
+@click.option("--cursor", default="", help="Where an earlier list ended.")
+@_json
+@click.pass_obj
+def jobs(connections: Connections | None, account: str, status: str, limit: int, cursor: str, *, as_json: bool) -> None:
+    """List jobs, newest first: those seen before and those that the providers list."""
+    from .screen import Screen
+
+    async def tell(tracker: Tracker) -> Exit:
+        listed = await tracker.list_jobs(account=account, status=status or "", limit=limit, cursor=cursor)
+        answer = answers.list_answer(listed, tracker)
+        Screen(as_json=as_json).jobs(answer)
+        if listed.cursor and not as_json:
+            _complain(f"There are more: add --cursor {listed.cursor} or a higher --limit.")
+        for problem in answer.get("problems", ()):
+            _complain(problem)
+        return worst({of_error(problem) for problem in listed.problems})
+
+    _run(connections, tell)
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Try each key.")
+@_json
+@click.pass_obj
+def accounts(connections: Connections | None, *, check: bool, as_json: bool) -> None:
+    """List the accounts, what can be done with each, and whether its key worked when last asked."""
+    from .screen import Screen
+
+    async def tell(tracker: Tracker) -> Exit:
+        views = await tracker.account_views(check=check)
+        answer = answers.accounts_answer(views, tracker)
+        Screen(as_json=as_json).accounts(answer)
+        if "hint" in answer:
+            _complain(answer["hint"])
+        problems = [view.problem for view in views if view.problem]
+        return worst({of_error(problem) for problem in problems if not isinstance(problem, RetiredError)})
+
+    _run(connections, tell)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8932, show_default=True, help="0 takes a free one.")
+def simulate(port: int) -> None:
+    """Serve pretend providers on this machine, with a few jobs to try the other commands on.
+
+    What it prints can be pasted into a shell: the variables that point at them, and in comments what to try.
+    """
+    from . import pretend
+
+    try:
+        listening = pretend.listen(port)
+    except OSError as error:
+        raise click.ClickException(
+            f"Port {port} cannot be used ({error.strerror}); name another with --port."
+        ) from None
+    try:
+        pretend.serve(listening, click.echo)
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)
+
+
+@main.command()
+@click.option("--fast", is_flag=True, help="Run it ten times as fast.")
+def demo(*, fast: bool) -> None:
+    """Play a whole story with pretend providers: no key, no network, half a minute."""
+    from . import demo as story
+
+    _guarded(lambda: anyio.run(story.play, 10.0 if fast else 1.0))
+
+
+async def _follow(
+    tracker: Tracker, job: str, after: int, limit: int, show: Callable[[list[answers.Answer]], None]
+) -> Exit:
+    """Show events as they come until the job is over, or `limit` of them."""
+    ref = await _found(tracker, job)
+    async with tracker.watching(ref, followed=True) as watch:
+        told: BrowserJobsError | None = None
+        while True:
+            changed, ended = watch.changed, watch.ended
+            page = await tracker.store.events(ref, after=after, limit=min(limit, PAGE))
+            if page:
+                show([answers.event_line(event) for event in page])
+                after, limit = page[-1].seq, limit - len(page)
+                if not limit:
+                    return Exit.COMPLETED
+                continue
+            if watch.trouble and not told:
+                _complain(answers.explain(watch.trouble, tracker))
+            told = watch.trouble
+            if ended:
+                return of_error(told) if told else Exit.COMPLETED
+            await changed.wait()
+
+
+async def _found(tracker: Tracker, job: str) -> JobRef:
+    """The job's canonical reference, however long its provider cannot be asked."""
+    failures = 0
+    while True:
+        try:
+            return await tracker.resolve(job)
+        except PASSING as trouble:
+            failures += 1
+            if failures == 1:
+                _complain(answers.explain(trouble, tracker))
+            wish = trouble.retry_after if isinstance(trouble, RateLimitedError | ProviderUnavailableError) else None
+            await anyio.sleep(pace.backoff(failures, wish, pace.BRIEFEST))
+
+
+def _run(connections: Connections | None, action: Callable[[Tracker], Awaitable[Exit]]) -> NoReturn:
+    """Do something with the tracker and leave with the code that it gives."""
+    _guarded(lambda: anyio.run(_act, connections, action))
+
+
+async def _act(connections: Connections | None, action: Callable[[Tracker], Awaitable[Exit]]) -> Exit:
+    try:
+        tracker = open_tracker(connections)
+    except ConfigError as error:
+        return _refused(error)
+    async with tracker.running():
+        if tracker.store_problem:
+            _complain(answers.explain(tracker.store_problem, tracker))
+        try:
+            return await action(tracker)
+        except BrowserJobsError as error:
+            _complain(answers.explain(error, tracker))
+            return of_error(error)
+        except BrokenPipeError:
+            return _cut_off()
+
+
+def _refused(error: ConfigError) -> Exit:
+    """Say what is wrong with the settings; there is no tracker yet."""
+    nowhere = Tracker(Settings())
+    with closing(nowhere.store):
+        _complain(answers.explain(error, nowhere))
+    return of_error(error)
+
+
+def _cut_off() -> Exit:
+    """Nobody reads on: what is still buffered goes nowhere, without a word."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit.INTERRUPTED
+
+
+def _guarded(action: Callable[[], Exit]) -> NoReturn:
+    if isinstance(sys.stdout, TextIOWrapper):
+        # What the terminal's encoding lacks is replaced; text of strangers must not break us.
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        sys.exit(action())
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)
+
+
+def _complain(sentence: str) -> None:
+    click.echo(sentence, err=True)

@@ -1,0 +1,241 @@
+"""A whole story on the terminal: pretend jobs run, ask, fail and finish, and an assistant follows them.
+
+Everything but the providers is real: the tracker, its looks and waits, and the answers, which are the tools' own.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import anyio
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from . import providers, screen, terminal
+from .exits import Exit
+from .providers.base import Connections
+from .server import answers
+from .settings import Settings, from_environment
+from .simulator import application, variables
+from .simulator.script import Ask, Fail, Finish, PretendJob, Queued, Script, Step
+from .simulator.world import World
+from .tracker import JobView, Need, Tracker, Until, wall_clock
+
+FLOOR_SECONDS = 0.3
+LONGEST = 60.0
+READING = 2.5
+"""How long a person gets to read a part, in seconds."""
+ANSWER = "blue"
+
+
+@dataclass(frozen=True)
+class Story:
+    """The pretend jobs, `speed` times as fast as they would be."""
+
+    speed: float
+
+    def kettle(self) -> Script:
+        """It does what it should."""
+        return Script(
+            title="Compare the prices of a kettle",
+            beats=(
+                Queued(1 / self.speed),
+                Step("Opened the first shop", 3 / self.speed, "https://shop.example/"),
+                Step("Searched for the kettle", 5 / self.speed, "https://shop.example/search?q=kettle"),
+                Step("Compared three shops", 8 / self.speed, "https://prices.example/kettle"),
+                Finish({"shop": "shop.example", "price": 42, "currency": "EUR"}),
+            ),
+        )
+
+    def table(self) -> Script:
+        """It fails."""
+        return Script(
+            title="Book a table for two",
+            beats=(
+                Queued(2 / self.speed),
+                Step("Opened the restaurant's page", 7 / self.speed, "https://restaurant.example/"),
+                Fail("The page asked for a login that we do not have."),
+            ),
+        )
+
+    def order(self) -> Script:
+        """It asks."""
+        return Script(
+            title="Order the kettle",
+            beats=(
+                Queued(1 / self.speed),
+                Step("Opened the shop", 5 / self.speed, "https://shop.example/"),
+                Step("Chose the kettle", 8 / self.speed, "https://shop.example/kettle"),
+                Ask("Which colour shall I order?", ("white", "blue", "black")),
+                Step("Put the kettle into the basket", 3 / self.speed, "https://shop.example/basket"),
+                Finish({"ordered": True}),
+            ),
+        )
+
+
+async def play(speed: float = 1.0, *, clock: Callable[[], datetime] = wall_clock) -> Exit:
+    """Play the story from its beginning to its end."""
+    world, story = World(clock=clock), Story(speed)
+    kettle = world.add("browser_use", story.kettle())
+    table = world.add("gobii", story.table())
+    order = world.add("dari", story.order())
+    tracker = Tracker(_settings(world, speed), connections=Connections.to_app(application(world)), clock=clock)
+    async with tracker.running():
+        stage = Stage(tracker, screen.console(), speed)
+        await stage.run(f"browser_use:{kettle.id}", f"gobii:{table.id}", f"dari:{order.id}", order)
+    stage.tell(f"The pretend providers were asked {len(world.requests)} times in all.")
+    stage.farewell()
+    return Exit.COMPLETED
+
+
+def _settings(world: World, speed: float) -> Settings:
+    """Settings as a person would make them, with the shortest pause between looks."""
+    environment = variables("http://pretend.example", world)
+    floors = {f"{providers.load(name).prefix}_POLL_SECONDS": str(FLOOR_SECONDS / speed) for name in providers.names()}
+    return from_environment(environment | floors | {"BROWSERJOBS_STORE": ":memory:"})
+
+
+@dataclass
+class Stage:
+    """Where it is shown: what the person says, which tool the assistant calls, and what the tool answers."""
+
+    tracker: Tracker
+    to: Console
+    speed: float
+    told: str = field(default="", init=False)
+
+    async def run(self, kettle: str, table: str, order: str, asking: PretendJob) -> None:
+        """The story, scene by scene."""
+        self.tell("A story with pretend providers: no key, no network, nothing here is real.", style="bold")
+        self.tell("Three jobs have just started, one at each of three providers:")
+        self.show([terminal.whole(f"  {job}", "bold") for job in (kettle, table, order)])
+        self.tell("A person asks an assistant about them, and the assistant asks our tools.")
+        await self.pause(READING)
+
+        self.person("How is the order at Dari doing?")
+        self.call("get_job_status", job=order)
+        status = answers.job_answer(await self.tracker.look(order))
+        self.answer(status, "status", "summary", "next_step", "reported.current_step")
+        await self.pause(READING)
+
+        self.person("Tell me as soon as one of the three is over or needs me.")
+        [_, failed, _] = await self.wait([kettle, table, order], need="any")
+        self.answer(failed, "job", "status", "summary", "reported.error")
+        await self.pause(READING)
+
+        self.person("Pity. And the other two?")
+        [_, waiting] = await self.wait([kettle, order], need="any")
+        self.answer(waiting, "job", "status", "summary", "reported.question.text", "reported.question.options")
+        await self.pause(READING)
+        self.tell(f'A person would answer now. Nobody has to here: the pretend one says "{ANSWER}".')
+        question = asking.state().question
+        asking.answer(question.question_id if question else "", ANSWER)
+        await self.pause(1)
+
+        self.person("Done. Wait for both.")
+        for ended in await self.wait([kettle, order], until="result"):
+            self.answer(ended, "job", "status", "summary", "goal_met", "cost")
+        await self.pause(READING)
+
+        self.person("What did the order do, step by step?")
+        self.call("get_job_events", job=order)
+        page = answers.events_answer(await self.tracker.events(order))
+        self.show([Padding(row, terminal.INDENT) for row in terminal.EventLog().rows(page["events"])])
+        self.answer(page, "next_after", "more")
+        await self.pause(READING)
+
+        self.person("And where is the kettle cheapest?")
+        self.call("get_job_result", job=kettle)
+        self.answer(answers.result_answer(await self.tracker.result(kettle)), "reported.result", "more")
+        await self.pause(READING)
+
+        self.person("Thank you. What was it that I started today?")
+        self.call("list_jobs")
+        listed = answers.list_answer(await self.tracker.list_jobs(), self.tracker)
+        self.show(terminal.jobs(listed))
+        await self.pause(READING)
+
+    async def wait(self, jobs: list[str], *, until: Until = "attention", need: Need = "all") -> list[answers.Answer]:
+        """Wait as the tool does, and show the progress that it reports."""
+        chosen = {
+            name: value for name, value in (("until", until), ("need", need)) if value not in ("attention", "all")
+        }
+        self.call("wait_for_result", jobs=jobs, **chosen)
+        waited = await self.tracker.wait(jobs, until=until, need=need, seconds=LONGEST, on_progress=self.progress)
+        answer = answers.wait_answer(waited, cap=LONGEST, until=until, tracker=self.tracker)
+        self.answer(answer, "done", "waited_seconds")
+        jobs_answered: list[answers.Answer] = answer["jobs"]
+        return jobs_answered
+
+    async def progress(self, seconds: float, views: Sequence[JobView]) -> None:
+        """Tell how a wait is getting on, when it is."""
+        told = ", ".join(f"{view.reference.partition(':')[0]} {view.status}" for view in views)
+        if told != self.told:
+            self.told = told
+            self.show([Padding(Text(f"... {seconds:.0f} s: {told}", style="dim"), terminal.INDENT)])
+
+    def person(self, text: str) -> None:
+        """What the person says."""
+        self.show([Text(), Text.assemble(("You: ", "bold"), text)])
+
+    def call(self, tool: str, **arguments: Any) -> None:
+        """Which tool the assistant calls."""
+        filled = ", ".join(
+            f"{name}={json.dumps(_short(value), ensure_ascii=False)}" for name, value in arguments.items()
+        )
+        self.told = ""
+        self.show([Padding(Text(f"{tool}({filled})", style="cyan"), terminal.INDENT)])
+
+    def answer(self, answer: answers.Answer, *fields: str) -> None:
+        """Some fields of what it answers."""
+        for name in fields:
+            value: Any = answer
+            for part in name.split("."):
+                value = value.get(part) if value else None
+            if value is not None:
+                text = terminal.plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+                line = Text.assemble((f"{name}: ", "dim"), (text, terminal.STYLES.get(text, "")))
+                self.show([Padding(line, (0, 0, 0, 4))])
+
+    def tell(self, text: str, style: str = "") -> None:
+        """What is going on."""
+        self.show([Text(), Text(text, style=style or "italic")])
+
+    def farewell(self) -> None:
+        """What to do next."""
+        keys = sorted({f"{providers.load(name).prefix}_API_KEY" for name in providers.names()})
+        server = {"command": terminal.PROGRAM, "env": {keys[0]: "your key"}}
+        self.show(
+            [
+                Text(),
+                Text("Now with jobs of your own:", style="bold"),
+                Text(f"1. Have the key of a provider at hand; its variable is one of {', '.join(keys)}."),
+                Text("2. Paste this into the MCP configuration of your assistant:"),
+                Padding(Text(json.dumps({"mcpServers": {"browserjobs": server}}, indent=2)), (0, 0, 0, 3)),
+                Text("3. Ask it: how are my browser jobs doing?"),
+                Text("Or stay here, with the variable set:"),
+                Padding(Text(f"{terminal.PROGRAM} jobs\n{terminal.PROGRAM} wait JOB"), (0, 0, 0, 3)),
+            ]
+        )
+
+    def show(self, parts: Sequence[RenderableType]) -> None:
+        """Print the parts."""
+        screen.show(self.to, parts)
+
+    async def pause(self, seconds: float) -> None:
+        """Let a person read."""
+        await anyio.sleep(seconds / self.speed)
+
+
+def _short(value: Any) -> Any:
+    """References as short as they can be told apart."""
+    match value:
+        case list():
+            return [terminal.short(each) for each in value]
+        case str():
+            return terminal.short(value)
+        case _:
+            return value

@@ -1,0 +1,127 @@
+"""Where answers are printed: on a terminal with colour and in its width, in a pipe as plain whole lines, or as JSON."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import click
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from . import terminal
+from .server.answers import Answer
+
+PIPE_WIDTH = 10_000
+"""Nothing is wrapped or cut on its way into a pipe."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Standard output or standard error, on which no text is taken as markup."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+
+def show(to: Console, parts: Sequence[RenderableType]) -> None:
+    """Print each part on lines of its own. Other than on a terminal, lines end without blanks."""
+    with nullcontext() if to.is_terminal else to.capture() as captured:
+        for part in parts:
+            to.print(part, crop=False)
+    if captured is not None:
+        for line in captured.get().splitlines():
+            click.echo(line.rstrip(), file=to.file)
+
+
+class Screen:
+    """Prints answers to standard output.
+
+    Args:
+        as_json: print them as they are, for programs.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._to = console()
+        self._as_json = as_json
+        self._log = terminal.EventLog()
+        if not self._to.is_terminal:
+            self._to.width = PIPE_WIDTH
+
+    def job(self, answer: Answer) -> None:
+        """Print a Job answer."""
+        if self._as_json:
+            self.value(answer)
+        else:
+            show(self._to, terminal.job(answer))
+
+    def waited(self, answer: Answer) -> None:
+        """Print how a wait ended: one job in full, several in short."""
+        match answer["jobs"]:
+            case _ if self._as_json:
+                self.value(answer)
+            case [job]:
+                show(self._to, terminal.job(job))
+            case several:
+                for job in several:
+                    show(self._to, [*terminal.job_in_short(job), ""])
+
+    def events(self, events: Sequence[Answer]) -> None:
+        """Print a part of a log; as JSON, an event a line."""
+        if self._as_json:
+            for event in events:
+                self._line(_compact(event))
+        elif self._to.is_terminal:
+            show(self._to, self._log.rows(events))
+        else:
+            self._lines(terminal.event_lines(events))
+
+    def jobs(self, answer: Answer) -> None:
+        """Print a list of jobs."""
+        self._list(answer, terminal.jobs, terminal.job_lines)
+
+    def accounts(self, answer: Answer) -> None:
+        """Print the accounts."""
+        self._list(answer, terminal.accounts, terminal.account_lines)
+
+    def value(self, value: Any) -> None:
+        """Print a text as it is, anything else as JSON: for eyes on a terminal, else on one line."""
+        if isinstance(value, str) and not self._as_json:
+            self._line(value)
+        elif self._to.is_terminal:
+            self._line(json.dumps(value, ensure_ascii=False, indent=2))
+        else:
+            self._line(_compact(value))
+
+    def _list(
+        self,
+        answer: Answer,
+        look: Callable[[Answer], Sequence[RenderableType]],
+        lines: Callable[[Answer], Iterator[str]],
+    ) -> None:
+        if self._as_json:
+            self.value(answer)
+        elif self._to.is_terminal:
+            show(self._to, look(answer))
+        else:
+            self._lines(lines(answer))
+
+    def _lines(self, lines: Iterator[str]) -> None:
+        for line in lines:
+            self._line(line)
+
+    def _line(self, text: str) -> None:
+        """A pipe gets the text as it is, a terminal without control characters."""
+        click.echo(terminal.plain(text) if self._to.is_terminal else text, file=self._to.file, color=True)
+
+
+@contextmanager
+def waiting() -> Iterator[Callable[[Sequence[Answer]], None]]:
+    """Show, where somebody looks, that something is waited for; what is yielded takes the jobs as they are now."""
+    to, board = console(stderr=True), terminal.Board()
+    if not to.is_interactive:
+        yield board.update
+        return
+    with Live(board, console=to, transient=True, refresh_per_second=8):
+        yield board.update
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,105 @@
+"""wait_for_result: wait for jobs, within the client's patience."""
+
+import logging
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any, TypedDict
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult
+from pydantic import BeforeValidator, Field
+
+from ...tracker import MOST_JOBS, JobView, Need, Progress, Tracker, Until
+from ..answers import wait_answer
+from ..patience import cap
+from .base import READS, declare, result
+
+log = logging.getLogger(__name__)
+
+
+class _Waited(TypedDict):
+    done: bool
+    waited_seconds: float
+    wait_cap_seconds: float
+    jobs: list[dict[str, Any]]
+
+
+class WaitAnswer(_Waited, total=False):
+    """The shape of the answer."""
+
+    next_step: str
+
+
+def _listed(jobs: Any) -> Any:
+    return [jobs] if isinstance(jobs, str) else jobs
+
+
+Jobs = Annotated[
+    list[str],
+    BeforeValidator(_listed),
+    Field(description=f"Up to {MOST_JOBS} jobs, each as account:id, a link from the provider, or a bare id."),
+]
+
+
+def tool(tracker: Tracker) -> Tool:
+    """The tool over this tracker."""
+
+    async def wait_for_result(
+        ctx: Context[Any, Any],
+        jobs: Jobs,
+        until: Annotated[
+            Until,
+            Field(
+                description="result: they ended. attention: or one waits for a person, is paused or stands still. "
+                "change: or anything new happened."
+            ),
+        ] = "attention",
+        need: Annotated[Need, Field(description="Whether all of the jobs must get there, or any one.")] = "all",
+        wait_seconds: Annotated[
+            int, Field(ge=0, description="The longest to wait. 0: as long as this client allows.")
+        ] = 0,
+    ) -> Annotated[CallToolResult, WaitAnswer]:
+        client = ctx.session.client_params
+        longest = cap(client and client.client_info.name, tracker.settings.wait_seconds)
+        seconds = min(wait_seconds or longest, longest)
+        waited = await tracker.wait(jobs, until=until, need=need, seconds=seconds, on_progress=told(ctx, seconds))
+        return result(wait_answer(waited, cap=longest, until=until, tracker=tracker))
+
+    return declare(
+        wait_for_result,
+        title="Wait for jobs",
+        description="Waits until jobs have ended or need a person, then says how each is doing. "
+        "done=false only means that the time was up: call it again with the same jobs. "
+        "For a single look without waiting, use get_job_status.",
+        hints=READS,
+    )
+
+
+def told(ctx: Context[Any, Any], seconds: float) -> Progress:
+    """Tells the client how a wait of at most `seconds` is getting on; what goes wrong in telling is not the wait's."""
+    told_of = -1.0
+
+    async def tell(elapsed: float, views: Sequence[JobView]) -> None:
+        nonlocal told_of
+        if elapsed <= told_of:
+            return
+        told_of = elapsed
+        try:
+            await ctx.report_progress(elapsed, seconds, progress_message(views))
+        except Exception:
+            told_of = math.inf
+            log.exception("a client cannot be told of the progress")
+
+    return tell
+
+
+def progress_message(views: Sequence[JobView]) -> str:
+    """How jobs are getting on, in a few words of ours."""
+    if len(views) != 1:
+        return f"{sum(view.status.final for view in views)} of {len(views)} done"
+    [view] = views
+    status = view.status.value.replace("_", " ")
+    if view.record is None:
+        return status
+    return f"{status}, {view.record.events} event{'s' * (view.record.events != 1)}"

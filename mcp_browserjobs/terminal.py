@@ -1,0 +1,303 @@
+"""How the tools' answers look to a person: as rich text for a terminal, as lines with tabs for a pipe.
+
+Every text is shown as it stands: none of it is taken as markup, and control characters are left out of it.
+"""
+
+import json
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from .jobs import EventKind, FailureKind, JobStatus
+from .reported import clean
+from .server.answers import Answer
+
+PROGRAM = "mcp-browserjobs"
+INDENT = (0, 0, 0, 2)
+SHORT_ID = 12
+
+STYLES: dict[str, str] = {
+    JobStatus.QUEUED: "blue",
+    JobStatus.RUNNING: "cyan",
+    JobStatus.PAUSED: "bold yellow",
+    JobStatus.WAITING_FOR_INPUT: "bold yellow",
+    JobStatus.COMPLETED: "green",
+    JobStatus.FAILED: "bold red",
+    JobStatus.CANCELLED: "magenta",
+}
+STATUS_WIDTH = max(map(len, JobStatus))
+KIND_WIDTH = max(map(len, EventKind))
+
+
+def plain(text: object) -> str:
+    """The text without control and invisible characters."""
+    said = str(text)
+    return clean(said, len(said))
+
+
+# Jobs
+
+
+def job(answer: Answer) -> list[RenderableType]:
+    """A Job answer in full: what we say, what the run says, and the command that usually comes next."""
+    parts = [*head(answer), *_indented(_facts(answer))]
+    if said := _reported_facts(answer):
+        parts += [Text("The run reports:", style="dim"), *_indented(said)]
+    if command := next_command(answer):
+        parts.append(whole(f"Next: {command}"))
+    return parts
+
+
+def job_in_short(answer: Answer) -> list[RenderableType]:
+    """A Job answer among others: where it stands, and what it wants or what went wrong."""
+    wanted = {label: said for label, said in _reported_facts(answer).items() if label in ("question", "error")}
+    return [*head(answer), *_indented(wanted)]
+
+
+def head(answer: Answer) -> list[RenderableType]:
+    """The job's reference, its status, and our sentence about it."""
+    parts: list[RenderableType] = [
+        whole(answer["job"], "bold"),
+        Text.assemble(_status(answer["status"]), "  ", plain(answer["summary"])),
+    ]
+    if problem := answer.get("problem"):
+        parts.append(Text(plain(problem), style="red"))
+    return parts
+
+
+def next_command(answer: Answer) -> str | None:
+    """The command that usually comes next."""
+    reference = shlex.quote(plain(answer["job"]))
+    match answer["status"]:
+        case JobStatus.COMPLETED if "result_preview" in answer.get("reported", {}):
+            return f"{PROGRAM} result {reference}"
+        case JobStatus.FAILED:
+            return f"{PROGRAM} events {reference}"
+        case JobStatus.COMPLETED | JobStatus.CANCELLED:
+            return None
+        case JobStatus.WAITING_FOR_INPUT | JobStatus.PAUSED:
+            return f"{PROGRAM} wait {reference} --until result"
+        case _:
+            return f"{PROGRAM} wait {reference}"
+
+
+def _facts(answer: Answer) -> dict[str, str]:
+    facts = {
+        "started": _moment(answer.get("started_at")),
+        "finished": _moment(answer.get("finished_at")),
+        "events": answer.get("events_seen"),
+        "cost": (cost := answer.get("cost")) and f"{cost['amount']:g} {cost['unit']}",
+        "goal": _goal(answer),
+        "failure": failure if (failure := answer.get("failure")) != FailureKind.UNKNOWN else None,
+        "has": ", ".join(answer.get("has", [])) or None,
+        "checked": _moment(answer.get("checked_at")),
+    }
+    return {label: str(said) for label, said in facts.items() if said is not None}
+
+
+def _goal(answer: Answer) -> str | None:
+    met = answer.get("goal_met")
+    if met is None:
+        return None
+    by = f", says the {answer['goal_met_by']}" if "goal_met_by" in answer else ""
+    return ("met" if met else "missed") + by
+
+
+def _reported_facts(answer: Answer) -> dict[str, str]:
+    said = answer.get("reported", {})
+    question = said.get("question", {})
+    word = answer.get("provider_status")
+    facts = {
+        "status": word if word != answer["status"] else None,
+        "step": said.get("current_step"),
+        "question": question
+        and "\n".join([question.get("text", ""), *map("- {}".format, question.get("options", []))]),
+        "error": said.get("error"),
+        "result": _value(said.get("result", said.get("result_preview"))),
+        "latest": "\n".join(map(_short_event, said.get("latest_events", []))),
+    }
+    return {label: plain(text) for label, text in facts.items() if text}
+
+
+def _value(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _short_event(event: Answer) -> str:
+    return f"{event['seq']} {event['kind']} {event.get('text', '')}".rstrip()
+
+
+# Lists
+
+
+def jobs(answer: Answer) -> list[RenderableType]:
+    """A list of jobs: two lines each, so that the references stay whole in any width."""
+    parts: list[RenderableType] = []
+    for row in answer["jobs"]:
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append_text(_status(row["status"], STATUS_WIDTH))
+        line.append(f"  {(_moment(row.get('started_at')) or '')[:16]:16}", "dim").append(f"  {_title(row)}")
+        parts += [line, whole(f"  {row['job']}")]
+    return parts
+
+
+def job_lines(answer: Answer) -> Iterator[str]:
+    """A list of jobs for a pipe: reference, status, start and title with tabs between."""
+    for row in answer["jobs"]:
+        yield _tabbed(row["job"], row["status"], row.get("started_at", ""), _title(row))
+
+
+def accounts(answer: Answer) -> list[RenderableType]:
+    """The accounts, what is known of their keys, and the tools that work with them."""
+    parts: list[RenderableType] = []
+    for row in answer["accounts"]:
+        line = Text.assemble((row["account"], "bold"), f"  {row['provider']}  ", _key(row["key"]))
+        parts.append(line.append(f"  {row['key_variable']}" if "key_variable" in row else ""))
+        if problem := row.get("problem"):
+            parts.append(Padding(Text(plain(problem), style="red"), INDENT))
+        parts.append(Padding(Text(", ".join(row["abilities"]), style="dim"), INDENT))
+    return parts
+
+
+def account_lines(answer: Answer) -> Iterator[str]:
+    """The accounts for a pipe: name, provider, state of the key, its variable and what went wrong with tabs between."""
+    for row in answer["accounts"]:
+        yield _tabbed(row["account"], row["provider"], row["key"], row.get("key_variable", ""), row.get("problem", ""))
+
+
+def _key(state: str) -> Text:
+    return Text(f"key {state}", style={"works": "green", "refused": "bold red", "missing": "bold red"}.get(state, ""))
+
+
+def _title(row: Answer) -> str:
+    return _one_line(row.get("reported", {}).get("title", ""))
+
+
+# Events
+
+
+@dataclass
+class EventLog:
+    """Events on a terminal, part by part: each new day is said once."""
+
+    day: str = ""
+
+    def rows(self, events: Iterable[Answer]) -> list[RenderableType]:
+        """The next part of the log."""
+        parts: list[RenderableType] = []
+        for event in events:
+            day, _, time = event["at"].partition("T")
+            if day != self.day:
+                self.day = day
+                parts.append(Text(f"{day} UTC", style="dim"))
+            row = Table.grid(padding=(0, 2, 0, 0))
+            row.add_column(justify="right", min_width=4, no_wrap=True)
+            row.add_column(style="dim", no_wrap=True)
+            row.add_column(min_width=KIND_WIDTH, no_wrap=True)
+            row.add_column(overflow="fold")
+            kind = Text(event["kind"], style=STYLES.get(event["reported"].get("status", ""), ""))
+            row.add_row(str(event["seq"]), time.removesuffix("Z"), kind, Text(said(event)))
+            parts.append(row)
+        return parts
+
+
+def event_lines(events: Iterable[Answer]) -> Iterator[str]:
+    """Events for a pipe: number, time, kind and text with tabs between."""
+    for event in events:
+        yield _tabbed(event["seq"], event["at"], event["kind"], said(event))
+
+
+def said(event: Answer) -> str:
+    """What an event reports: its text, then whatever else it holds but ids."""
+    reported = {name: value for name, value in event["reported"].items() if value and not name.endswith("_id")}
+    if reported.get("provider_status") == reported.get("status"):
+        reported.pop("provider_status", None)
+    text = reported.pop("text", None) or reported.pop("status", None)
+    rest = [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in reported.items()]
+    return plain("  ".join([*([str(text)] if text else []), *rest]))
+
+
+# Waiting
+
+
+@dataclass
+class Board:
+    """A spinner with the time waited, and a line a job."""
+
+    answers: Sequence[Answer] = ()
+    began: float | None = None
+    spinners: dict[bool, Spinner] = field(
+        default_factory=lambda: {False: Spinner("dots", style="cyan"), True: Spinner("line", style="cyan")}
+    )
+
+    def update(self, answers: Sequence[Answer]) -> None:
+        """Take the jobs as they are now."""
+        self.answers = answers
+
+    def __rich_console__(self, to: Console, options: ConsoleOptions) -> RenderResult:
+        now = to.get_time()
+        self.began = now if self.began is None else self.began
+        yield self._line(
+            self.spinners[options.ascii_only].render(now),
+            f" Waiting, {round(now - self.began)} s. Ctrl-C ends the wait, not the run.",
+        )
+        for answer in self.answers:
+            step = _one_line(answer.get("reported", {}).get("current_step", ""))
+            yield self._line("  ", _status(answer["status"]), f"  {short(answer['job'])}  ", step)
+
+    @staticmethod
+    def _line(*parts: Any) -> Text:
+        line = Text.assemble(*parts)
+        line.no_wrap, line.overflow = True, "ellipsis"
+        return line
+
+
+def short(reference: str) -> str:
+    """A reference cut so that one still sees which job is meant."""
+    account, colon, job_id = plain(reference).partition(":")
+    cut = job_id if len(job_id) <= SHORT_ID + 1 else f"\N{HORIZONTAL ELLIPSIS}{job_id[-SHORT_ID:]}"
+    return f"{account}{colon}{cut}"
+
+
+# Small parts
+
+
+def _status(word: str, width: int = 0) -> Text:
+    return Text(f"{plain(word):{width}}", style=STYLES.get(word, ""))
+
+
+def whole(text: str, style: str = "") -> Text:
+    """A line that is never broken by us, so that it can be copied as one."""
+    return Text(plain(text), style=style, no_wrap=True, overflow="ignore")
+
+
+def _indented(facts: dict[str, str]) -> list[RenderableType]:
+    if not facts:
+        return []
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True, min_width=8)
+    table.add_column(overflow="fold")
+    for label, text in facts.items():
+        table.add_row(label, Text(text))
+    return [Padding(table, INDENT)]
+
+
+def _moment(text: str | None) -> str | None:
+    return text and text.replace("T", " ").removesuffix("Z") + " UTC"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(plain(text).split())
+
+
+def _tabbed(*cells: object) -> str:
+    return "\t".join(_one_line(str(cell)) for cell in cells)
