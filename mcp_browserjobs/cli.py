@@ -7,11 +7,11 @@ commands, so that a server over stdio starts without the rest.
 import math
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from io import TextIOWrapper
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Literal, NoReturn
 
 import anyio
 import click
@@ -24,21 +24,20 @@ from .errors import (
     ProviderUnavailableError,
     RateLimitedError,
     RetiredError,
+    UnknownReferenceError,
 )
 from .exits import Exit, of_error, of_wait, worst
 from .jobs import JobRef, JobStatus
 from .providers.base import Connections
 from .server import answers
 from .settings import Settings, from_environment
-from .tracker import Need, Tracker, Until
+from .tracker import JobView, Need, Tracker, Until
 from .watch import pace
 
 # ruff: noqa: PLC0415 - imports inside commands: see above
 
 PAGE = 200
 """How many events are printed, and read at a time, when nobody says."""
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 EXIT_CODES = """\
 \b
@@ -82,10 +81,6 @@ def main(context: click.Context) -> None:
         context.invoke(serve)
 
 
-def _job(command: Command) -> Command:
-    return click.argument("job")(command)
-
-
 def _number(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
     """Refuse what compares with no number."""
     if value is not None and math.isnan(value):
@@ -93,8 +88,8 @@ def _number(_context: click.Context, _parameter: click.Parameter, value: float |
     return value
 
 
-def _json(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON, as the tools answer it.")(command)
+JOB = click.argument("job")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, as the tools answer it.")
 
 
 @main.command()
@@ -113,7 +108,7 @@ def serve(
     read_only: bool,
     allow_start: bool,
 ) -> None:
-    """Serve MCP: over stdio to the host that started it, or over HTTP at /mcp or /sse."""
+    """Serve MCP: over stdio, or over HTTP at /mcp or /sse."""
     from .server.serve import serve_http, serve_stdio
 
     async def until_told() -> Exit:
@@ -133,8 +128,8 @@ def serve(
 
 
 @main.command()
-@_job
-@_json
+@JOB
+@AS_JSON
 @click.pass_obj
 def status(connections: Connections | None, job: str, *, as_json: bool) -> None:
     """Tell how a job is doing now.
@@ -177,7 +172,7 @@ def status(connections: Connections | None, job: str, *, as_json: bool) -> None:
     show_default=True,
     help="How many of several jobs must have got there.",
 )
-@_json
+@AS_JSON
 @click.pass_obj
 def wait(
     connections: Connections | None,
@@ -200,7 +195,7 @@ def wait(
         since = tracker.clock()
         with waiting() as update:
 
-            async def progress(_seconds: float, views: Any) -> None:
+            async def progress(_seconds: float, views: Sequence[JobView]) -> None:
                 update([answers.job_answer(view) for view in views])
 
             waited = await tracker.wait(jobs, until=until, need=need, seconds=limit, on_progress=progress)
@@ -216,7 +211,7 @@ def wait(
 
 
 @main.command()
-@_job
+@JOB
 @click.option("--after", type=click.IntRange(0), default=0, metavar="N", help="Only events with a number above this.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help=f"At most so many; {PAGE} unless following.")
 @click.option("--follow", is_flag=True, help="Print events as they come, until the job is over.")
@@ -246,12 +241,15 @@ def events(
 
 
 @main.command()
-@_job
+@JOB
 @click.option("--pointer", default="", metavar="POINTER", help="Only the part at this JSON Pointer, such as /price.")
-@_json
+@AS_JSON
 @click.pass_obj
 def result(connections: Connections | None, job: str, pointer: str, *, as_json: bool) -> None:
-    """Print a job's result and nothing else: a text as it is, anything else as JSON."""
+    """Print a job's result and nothing else.
+
+    A text is printed as it is, anything else as JSON.
+    """
     from .screen import Screen
 
     async def tell(tracker: Tracker) -> Exit:
@@ -264,21 +262,28 @@ def result(connections: Connections | None, job: str, pointer: str, *, as_json: 
 
 @main.command()
 @click.option("--account", default="", help="Only the jobs of this account.")
-@click.option("--status", type=click.Choice(list(JobStatus)), help="Only these.")
+@click.option("--status", type=click.Choice([word.value for word in JobStatus]), help="Only these.")
 @click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True)
-@click.option("--cursor", default="", help="Where an earlier list ended.")
-@_json
+@click.option("--cursor", default="", help="Go on at the next_cursor of an earlier list.")
+@AS_JSON
 @click.pass_obj
-def jobs(connections: Connections | None, account: str, status: str, limit: int, cursor: str, *, as_json: bool) -> None:
-    """List jobs, newest first: those seen before and those that the providers list."""
+def jobs(
+    connections: Connections | None, account: str, status: str | None, limit: int, cursor: str, *, as_json: bool
+) -> None:
+    """List jobs, newest first.
+
+    They are those seen before and those that the providers list.
+    """
     from .screen import Screen
 
     async def tell(tracker: Tracker) -> Exit:
         listed = await tracker.list_jobs(account=account, status=status or "", limit=limit, cursor=cursor)
         answer = answers.list_answer(listed, tracker)
         Screen(as_json=as_json).jobs(answer)
-        if listed.cursor and not as_json:
-            _complain(f"There are more: add --cursor {listed.cursor} or a higher --limit.")
+        if not listed.records:
+            _complain("No jobs are known." if tracker.accounts else answers.explain(UnknownReferenceError(), tracker))
+        elif listed.cursor and not as_json:
+            _complain("There are more; --limit shows them.")
         for problem in answer.get("problems", ()):
             _complain(problem)
         return worst({of_error(problem) for problem in listed.problems})
@@ -288,10 +293,10 @@ def jobs(connections: Connections | None, account: str, status: str, limit: int,
 
 @main.command()
 @click.option("--check", is_flag=True, help="Try each key.")
-@_json
+@AS_JSON
 @click.pass_obj
 def accounts(connections: Connections | None, *, check: bool, as_json: bool) -> None:
-    """List the accounts, what can be done with each, and whether its key worked when last asked."""
+    """List the accounts and the state of their keys."""
     from .screen import Screen
 
     async def tell(tracker: Tracker) -> Exit:
@@ -309,9 +314,10 @@ def accounts(connections: Connections | None, *, check: bool, as_json: bool) -> 
 @main.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8932, show_default=True, help="0 takes a free one.")
 def simulate(port: int) -> None:
-    """Serve pretend providers on this machine, with a few jobs to try the other commands on.
+    """Serve pretend providers on this machine.
 
-    What it prints can be pasted into a shell: the variables that point at them, and in comments what to try.
+    A few jobs run there to try the other commands on. What it prints can be pasted into a shell: the variables
+    that point at them, and in comments what to try.
     """
     from . import pretend
 
@@ -321,16 +327,13 @@ def simulate(port: int) -> None:
         raise click.ClickException(
             f"Port {port} cannot be used ({error.strerror}); name another with --port."
         ) from None
-    try:
-        pretend.serve(listening, click.echo)
-    except KeyboardInterrupt:
-        sys.exit(Exit.INTERRUPTED)
+    _guarded(lambda: pretend.serve(listening, click.echo))
 
 
 @main.command()
 @click.option("--fast", is_flag=True, help="Run it ten times as fast.")
 def demo(*, fast: bool) -> None:
-    """Play a whole story with pretend providers: no key, no network, half a minute."""
+    """Play a story with pretend providers, without key or network."""
     from . import demo as story
 
     _guarded(lambda: anyio.run(story.play, 10.0 if fast else 1.0))
@@ -392,8 +395,6 @@ async def _act(connections: Connections | None, action: Callable[[Tracker], Awai
         except BrowserJobsError as error:
             _complain(answers.explain(error, tracker))
             return of_error(error)
-        except BrokenPipeError:
-            return _cut_off()
 
 
 def _refused(error: ConfigError) -> Exit:
@@ -404,20 +405,21 @@ def _refused(error: ConfigError) -> Exit:
     return of_error(error)
 
 
-def _cut_off() -> Exit:
-    """Nobody reads on: what is still buffered goes nowhere, without a word."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return Exit.INTERRUPTED
-
-
-def _guarded(action: Callable[[], Exit]) -> NoReturn:
+def _guarded(action: Callable[[], Exit | None]) -> NoReturn:
+    """Leave with the action's code; quietly when it is interrupted, or nobody reads on."""
     if isinstance(sys.stdout, TextIOWrapper):
         # What the terminal's encoding lacks is replaced; text of strangers must not break us.
         sys.stdout.reconfigure(errors="replace")
+    code: Exit | None = Exit.INTERRUPTED
     try:
-        sys.exit(action())
+        try:
+            code = action()
+        except* BrokenPipeError:
+            # What is still buffered must not be tried again at the end of the process.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        sys.exit(Exit.INTERRUPTED)
+        pass
+    sys.exit(code)
 
 
 def _complain(sentence: str) -> None:

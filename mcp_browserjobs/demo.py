@@ -26,7 +26,7 @@ from .tracker import JobView, Need, Tracker, Until, wall_clock
 
 FLOOR_SECONDS = 0.3
 LONGEST = 60.0
-READING = 2.5
+READING = 2.0
 """How long a person gets to read a part, in seconds."""
 ANSWER = "blue"
 
@@ -45,7 +45,7 @@ class Story:
                 Queued(1 / self.speed),
                 Step("Opened the first shop", 3 / self.speed, "https://shop.example/"),
                 Step("Searched for the kettle", 5 / self.speed, "https://shop.example/search?q=kettle"),
-                Step("Compared three shops", 8 / self.speed, "https://prices.example/kettle"),
+                Step("Compared three shops", 6 / self.speed, "https://prices.example/kettle"),
                 Finish({"shop": "shop.example", "price": 42, "currency": "EUR"}),
             ),
         )
@@ -56,7 +56,7 @@ class Story:
             title="Book a table for two",
             beats=(
                 Queued(2 / self.speed),
-                Step("Opened the restaurant's page", 7 / self.speed, "https://restaurant.example/"),
+                Step("Opened the restaurant's page", 5 / self.speed, "https://restaurant.example/"),
                 Fail("The page asked for a login that we do not have."),
             ),
         )
@@ -68,9 +68,9 @@ class Story:
             beats=(
                 Queued(1 / self.speed),
                 Step("Opened the shop", 5 / self.speed, "https://shop.example/"),
-                Step("Chose the kettle", 8 / self.speed, "https://shop.example/kettle"),
+                Step("Chose the kettle", 6 / self.speed, "https://shop.example/kettle"),
                 Ask("Which colour shall I order?", ("white", "blue", "black")),
-                Step("Put the kettle into the basket", 3 / self.speed, "https://shop.example/basket"),
+                Step("Put the kettle into the basket", 2 / self.speed, "https://shop.example/basket"),
                 Finish({"ordered": True}),
             ),
         )
@@ -126,8 +126,8 @@ class Stage:
         self.answer(failed, "job", "status", "summary", "reported.error")
         await self.pause(READING)
 
-        self.person("Pity. And the other two?")
-        [_, waiting] = await self.wait([kettle, order], need="any")
+        self.person("Pity. And the order?")
+        [waiting] = await self.wait([order])
         self.answer(waiting, "job", "status", "summary", "reported.question.text", "reported.question.options")
         await self.pause(READING)
         self.tell(f'A person would answer now. Nobody has to here: the pretend one says "{ANSWER}".')
@@ -135,7 +135,7 @@ class Stage:
         asking.answer(question.question_id if question else "", ANSWER)
         await self.pause(1)
 
-        self.person("Done. Wait for both.")
+        self.person("Done. Tell me when it and the price comparison are over.")
         for ended in await self.wait([kettle, order], until="result"):
             self.answer(ended, "job", "status", "summary", "goal_met", "cost")
         await self.pause(READING)
@@ -156,7 +156,6 @@ class Stage:
         self.call("list_jobs")
         listed = answers.list_answer(await self.tracker.list_jobs(), self.tracker)
         self.show(terminal.jobs(listed))
-        await self.pause(READING)
 
     async def wait(self, jobs: list[str], *, until: Until = "attention", need: Need = "all") -> list[answers.Answer]:
         """Wait as the tool does, and show the progress that it reports."""
@@ -181,7 +180,7 @@ class Stage:
         """What the person says."""
         self.show([Text(), Text.assemble(("You: ", "bold"), text)])
 
-    def call(self, tool: str, **arguments: Any) -> None:
+    def call(self, tool: str, **arguments: str | list[str]) -> None:
         """Which tool the assistant calls."""
         filled = ", ".join(
             f"{name}={json.dumps(_short(value), ensure_ascii=False)}" for name, value in arguments.items()
@@ -230,12 +229,6 @@ class Stage:
         await anyio.sleep(seconds / self.speed)
 
 
-def _short(value: Any) -> Any:
+def _short(value: str | list[str]) -> str | list[str]:
     """References as short as they can be told apart."""
-    match value:
-        case list():
-            return [terminal.short(each) for each in value]
-        case str():
-            return terminal.short(value)
-        case _:
-            return value
+    return terminal.short(value) if isinstance(value, str) else [terminal.short(each) for each in value]

@@ -95,6 +95,14 @@ class NotAvailableError(BrowserJobsError):
         self.reason = reason
 
 
+class ActingDisabledError(BrowserJobsError):
+    """This server may not do that: `setting` is what decides it."""
+
+    def __init__(self, setting: str) -> None:
+        super().__init__(setting)
+        self.setting = setting
+
+
 class ProviderError(BrowserJobsError):
     """What went wrong between us and a provider. `account` is the key's name, `provider` the wire API."""
 

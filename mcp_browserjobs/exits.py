@@ -64,10 +64,10 @@ def worst(codes: set[Exit]) -> Exit:
 def of_wait(waited: Waited, *, until: Until, need: Need, since: datetime) -> Exit:
     """The code of a wait that began at `since`.
 
-    With `need="any"`, jobs that did not get there count only when none did.
+    With `need="any"`, jobs that can never get there count only when that goes for all of them.
     """
     views = list(waited.views)
-    if waited.done and need == "any":
+    if need == "any":
         views = [view for view in views if not view.will_not_pass] or views
     codes = {_of_view(view, until) for view in views}
     if waited.done:

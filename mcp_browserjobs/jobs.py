@@ -8,6 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 TITLE_CHARACTERS = 80
 PROVIDER_STATUS_CHARACTERS = 40
+START_PREFIX = "start/"
+"""`account:start/key` stands for a job that is being started, until its id is known."""
 
 
 class JobStatus(StrEnum):

@@ -14,7 +14,7 @@ from .errors import (
     UnknownAccountError,
     UnknownLinkError,
 )
-from .jobs import JobRef
+from .jobs import START_PREFIX, JobRef
 from .providers.base import Provider
 from .settings import Account
 
@@ -36,12 +36,14 @@ class Meaning:
     """The jobs a reference can mean, in the order to ask.
 
     `bare` says that no account was named, so that several may be meant; otherwise the first that is known is.
-    `accounts` are those that a link without an id belongs to.
+    `accounts` are those that a link without an id belongs to. `start` is the account and the key of a job
+    that is being started, and has no id yet.
     """
 
     candidates: tuple[Candidate, ...]
     bare: bool = False
     accounts: tuple[str, ...] = ()
+    start: tuple[str, str] | None = None
 
 
 class References:
@@ -68,7 +70,10 @@ class References:
             raise InvalidArgumentError("job", "must be a job reference such as account:id")
         if _LINK.match(text):
             return self._link(text)
-        if ref := JobRef.parse(text):
+        ref = JobRef.parse(text)
+        if ref and ref.account in self._accounts and ref.id.startswith(START_PREFIX):
+            return Meaning((), start=(ref.account, ref.id.removeprefix(START_PREFIX)))
+        if ref:
             return Meaning(tuple(self._named(ref)))
         return Meaning(tuple(self._accepting(text, self._accounts)), bare=True)
 
@@ -109,7 +114,10 @@ class References:
         for account in owners:
             try:
                 provider = self._provider(account.name)
-                if job_id := provider.id_from_link(link):
+                job_id = provider.id_from_link(link)
+                if job_id and link.hostname in provider.link_hosts:
+                    yield from self._named(JobRef(account.name, job_id))
+                elif job_id:
                     yield _candidate(account.name, provider, job_id)
             except (MalformedIdError, MissingKeyError):
                 continue

@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import click
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
 from . import terminal
@@ -24,8 +24,7 @@ def console(*, stderr: bool = False) -> Console:
 def show(to: Console, parts: Sequence[RenderableType]) -> None:
     """Print each part on lines of its own. Other than on a terminal, lines end without blanks."""
     with nullcontext() if to.is_terminal else to.capture() as captured:
-        for part in parts:
-            to.print(part, crop=False)
+        to.print(Group(*parts), crop=False)
     if captured is not None:
         for line in captured.get().splitlines():
             click.echo(line.rstrip(), file=to.file)
@@ -60,8 +59,7 @@ class Screen:
             case [job]:
                 show(self._to, terminal.job(job))
             case several:
-                for job in several:
-                    show(self._to, [*terminal.job_in_short(job), ""])
+                show(self._to, terminal.jobs_in_short(several))
 
     def events(self, events: Sequence[Answer]) -> None:
         """Print a part of a log; as JSON, an event a line."""

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from pydantic import JsonValue
 
 from .errors import StoreError
 from .eventlog import Known, digest, merge
-from .jobs import Event, EventKind, Job, JobRef, JobRow, JobStatus, KeyState, LoggedEvent, Sighting
+from .jobs import Event, EventKind, Job, JobRef, JobRow, JobStatus, KeyState, Link, LoggedEvent, Sighting
 
 MEMORY = ":memory:"
 LOCK_PATIENCE = 10.0
@@ -48,6 +49,7 @@ MIGRATIONS: tuple[str, ...] = (
         changed_at REAL NOT NULL,
         checked_at REAL NOT NULL,
         detailed_at REAL,
+        stopped_at REAL,
         UNIQUE (account, id)
     );
     CREATE INDEX jobs_by_id ON jobs (id);
@@ -71,6 +73,16 @@ MIGRATIONS: tuple[str, ...] = (
         rest_until REAL NOT NULL,
         strikes INTEGER NOT NULL
     ) WITHOUT ROWID;
+    CREATE TABLE starts (
+        account TEXT NOT NULL,
+        key TEXT NOT NULL,
+        content TEXT NOT NULL,
+        asked_at REAL NOT NULL,
+        process TEXT NOT NULL,
+        job TEXT,
+        PRIMARY KEY (account, key)
+    ) WITHOUT ROWID;
+    CREATE INDEX starts_by_content ON starts (account, content, asked_at);
     CREATE TABLE processes (name TEXT PRIMARY KEY, seen_at REAL NOT NULL) WITHOUT ROWID;
     CREATE TABLE leases (job INTEGER PRIMARY KEY REFERENCES jobs (key), process TEXT NOT NULL);
     """,
@@ -90,6 +102,7 @@ class Record:
     `changed_at` is when anything of it last changed, `checked_at` when the provider last answered,
     `detailed_at` when it was last read whole (None: only its status is known).
     `cursor` is where to go on in the provider's events. `revision` grows with each change.
+    `stopped_at` is when we asked the provider to stop it.
     """
 
     ref: JobRef
@@ -102,6 +115,22 @@ class Record:
     changed_at: datetime
     checked_at: datetime
     detailed_at: datetime | None
+    stopped_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Start:
+    """A job that somebody asked for: `content` is a fingerprint of what, `job` its id once that is known.
+
+    `process` is who asked the provider.
+    """
+
+    account: str
+    key: str
+    content: str
+    asked_at: datetime
+    process: str
+    job: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +164,7 @@ class Store:
                     _make_private(Path(path))
                 self._db = sqlite3.connect(path, isolation_level=None, timeout=LOCK_PATIENCE)
                 opened.callback(self._db.close)
-                self._open()
+                self._open_patiently()
             except (sqlite3.Error, OSError) as error:
                 raise StoreError(path, _problem(error)) from None
             opened.pop_all()
@@ -148,6 +177,17 @@ class Store:
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
+
+    def _open_patiently(self) -> None:
+        deadline = time.monotonic() + LOCK_PATIENCE
+        while True:
+            try:
+                return self._open()
+            except sqlite3.OperationalError as error:
+                # SQLite itself does not wait where two that make the same file would wait for each other.
+                if _code(error) not in LOCKED or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.005)
 
     def _open(self) -> None:
         self._db.row_factory = sqlite3.Row
@@ -264,7 +304,7 @@ class Store:
         count = before.events if before else 0
         reworded = before is None or before.job.provider_status != job.provider_status
         turned = before is None or before.job.status is not job.status or (reworded and job.status is JobStatus.UNKNOWN)
-        status = [_status_event(job, now)] if turned else []
+        status = [_status_event(job, before.job.status if before else None, now)] if turned else []
         opens = job.status in (JobStatus.QUEUED, JobStatus.RUNNING)
         merged = merge(self._known(key, events), events, part=before is not None and before.cursor is not None)
         for seq, event in merged.rewritten:
@@ -385,6 +425,70 @@ class Store:
         rows = await self._try(lambda: self._db.execute(query, values).fetchall())
         return [((row["sort_at"], row["key"]), _to_record(row)) for row in rows]
 
+    async def record_links(self, ref: JobRef, links: Sequence[Link]) -> None:
+        """Remember, by their fingerprints, that these links belong to the job."""
+        query = f"INSERT OR IGNORE INTO links SELECT ?, key FROM ({_KEY_OF[1:-1]})"  # noqa: S608 - ours
+        hashes = [(_link_hash(link.url), *ref) for link in links]
+        await self._write(lambda: self._db.executemany(query, hashes))
+
+    async def mark_stopped(self, ref: JobRef, *, now: datetime) -> None:
+        """Write down that we asked for the job to be stopped, before it is asked."""
+        query = "UPDATE jobs SET stopped_at = ? WHERE account = ? AND id = ?"
+        await self._write(lambda: self._db.execute(query, (now.timestamp(), *ref)))
+
+    # Starts
+
+    async def claim_start(self, start: Start, *, since: datetime) -> Start:
+        """Write down that a job is to be started, before the provider is asked.
+
+        When that was written before, under the same key or, after `since`, with the same content, the earlier
+        one comes back and nothing is written.
+        """
+
+        def change() -> Start:
+            row = self._db.execute(
+                "SELECT * FROM starts WHERE account = ?1 AND (key = ?2 OR (content = ?3 AND asked_at > ?4))"
+                " ORDER BY key = ?2 DESC, asked_at DESC",
+                (start.account, start.key, start.content, since.timestamp()),
+            ).fetchone()
+            if row:
+                return _to_start(row)
+            values = (start.account, start.key, start.content, start.asked_at.timestamp(), start.process, start.job)
+            self._db.execute("INSERT INTO starts VALUES (?, ?, ?, ?, ?, ?)", values)
+            return start
+
+        return await self._write(change)
+
+    async def start(self, account: str, key: str) -> Start | None:
+        """What was asked for under this key."""
+        query = "SELECT * FROM starts WHERE account = ? AND key = ?"
+        row = await self._try(lambda: self._db.execute(query, (account, key)).fetchone())
+        return _to_start(row) if row else None
+
+    async def started_jobs(self, account: str) -> set[str]:
+        """The ids of all jobs that were started from here."""
+        query = "SELECT job FROM starts WHERE account = ? AND job IS NOT NULL"
+        return {row[0] for row in await self._try(lambda: self._db.execute(query, (account,)).fetchall())}
+
+    async def retake_start(self, start: Start, process: str, *, now: datetime) -> bool:
+        """Take over a start that came to nothing, to ask again; False when somebody else just did."""
+        query = (
+            "UPDATE starts SET process = ?, asked_at = ? WHERE account = ? AND key = ? AND asked_at = ? AND job IS NULL"
+        )
+        values = (process, now.timestamp(), start.account, start.key, start.asked_at.timestamp())
+        return await self._write(lambda: self._db.execute(query, values).rowcount) == 1
+
+    async def finish_start(self, account: str, key: str, job: str | None) -> None:
+        """Write down the id of what was started; None: it certainly was not, and may be asked for anew."""
+
+        def change() -> None:
+            if job is None:
+                self._db.execute("DELETE FROM starts WHERE account = ? AND key = ?", (account, key))
+            else:
+                self._db.execute("UPDATE starts SET job = ? WHERE account = ? AND key = ?", (job, account, key))
+
+        await self._write(change)
+
     # Events and results
 
     async def events(self, ref: JobRef, *, after: int, limit: int) -> list[LoggedEvent]:
@@ -447,6 +551,12 @@ class Store:
 
         await self._write(change)
 
+    async def is_alive(self, process: str, *, now: datetime) -> bool:
+        """Whether a process has said so lately."""
+        query = "SELECT 1 FROM processes WHERE name = ? AND abs(? - seen_at) <= ?"
+        values = (process, now.timestamp(), LEASE_SECONDS)
+        return await self._try(lambda: self._db.execute(query, values).fetchone()) is not None
+
     async def lease(self, ref: JobRef, process: str, *, now: datetime) -> bool:
         """Whether this process is the one that looks at the job; takes the lease when it is free."""
 
@@ -502,8 +612,10 @@ def _make_private(path: Path) -> None:
     if head and head[68:72] != APPLICATION_ID.to_bytes(4, "big"):
         raise StoreError(str(path), NOT_OURS)
     for part in (path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm"))):
-        if os.name == "posix" and part.exists() and part.stat().st_mode & 0o077:
-            part.chmod(0o600)
+        # A sibling that ends takes the last two away.
+        with contextlib.suppress(FileNotFoundError):
+            if os.name == "posix" and part.stat().st_mode & 0o077:
+                part.chmod(0o600)
 
 
 def _with_what_was_known(job: Job, before: Job | None) -> Job:
@@ -522,8 +634,15 @@ def _without_meters(job: Job) -> Job:
     return job.model_copy(update={**_UNSTORED, "cost": None, "updated_at": None})
 
 
-def _status_event(job: Job, now: datetime) -> Event:
-    moment = job.finished_at if job.status.final else job.updated_at
+def _status_event(job: Job, before: JobStatus | None, now: datetime) -> Event:
+    """The event of a change of status, dated as well as what the provider says allows."""
+    match job.status:
+        case JobStatus.QUEUED:
+            moment = job.created_at
+        case JobStatus.RUNNING if before in (None, JobStatus.QUEUED):
+            moment = job.started_at or job.created_at
+        case _:
+            moment = job.finished_at if job.status.final else job.updated_at
     return Event(
         key="",
         kind=EventKind.STATUS,
@@ -548,6 +667,11 @@ def _moment(stamp: float) -> datetime:
     return NEVER + timedelta(seconds=stamp)
 
 
+def _to_start(row: sqlite3.Row) -> Start:
+    moment = _moment(row["asked_at"])
+    return Start(row["account"], row["key"], row["content"], moment, row["process"], row["job"])
+
+
 def _to_record(row: sqlite3.Row) -> Record:
     return Record(
         ref=JobRef(row["account"], row["id"]),
@@ -560,6 +684,7 @@ def _to_record(row: sqlite3.Row) -> Record:
         changed_at=_moment(row["changed_at"]),
         checked_at=_moment(row["checked_at"]),
         detailed_at=None if row["detailed_at"] is None else _moment(row["detailed_at"]),
+        stopped_at=None if row["stopped_at"] is None else _moment(row["stopped_at"]),
     )
 
 

@@ -55,10 +55,13 @@ def job(answer: Answer) -> list[RenderableType]:
     return parts
 
 
-def job_in_short(answer: Answer) -> list[RenderableType]:
-    """A Job answer among others: where it stands, and what it wants or what went wrong."""
-    wanted = {label: said for label, said in _reported_facts(answer).items() if label in ("question", "error")}
-    return [*head(answer), *_indented(wanted)]
+def jobs_in_short(several: Sequence[Answer]) -> list[RenderableType]:
+    """Job answers in short: where each stands, and what it wants or what went wrong."""
+    parts: list[RenderableType] = []
+    for answer in several:
+        wanted = {label: said for label, said in _reported_facts(answer).items() if label in ("question", "error")}
+        parts += [*([Text()] if parts else []), *head(answer), *_indented(wanted)]
+    return parts
 
 
 def head(answer: Answer) -> list[RenderableType]:

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 import jsonpointer
 from pydantic import BaseModel, JsonValue, SecretStr, ValidationError
 
-from . import eventlog, providers
+from . import diagnosis, eventlog, images, providers
+from .diagnosis import Diagnosis
 from .errors import (
     PASSING,
     AmbiguousReferenceError,
@@ -22,27 +23,42 @@ from .errors import (
     JobNotFoundError,
     MissingKeyError,
     NotAvailableError,
+    NotSupportedError,
     ProviderUnavailableError,
     RateLimitedError,
     RetiredError,
     StoreError,
     UnknownAccountError,
+    UnknownOutcomeError,
     UnknownReferenceError,
 )
-from .jobs import JobRef, JobRow, JobStatus, KeyState, LoggedEvent
-from .providers.base import Access, ChecksKey, Connections, ListsJobs, Provider
-from .references import Candidate, References, no_job_in
+from .images import FittedImage
+from .jobs import JobRef, JobRow, JobStatus, KeyState, Link, LoggedEvent
+from .providers.base import (
+    Access,
+    ChecksKey,
+    Connections,
+    KeepsLogs,
+    ListsJobs,
+    Provider,
+    ReportsLinks,
+    TakesPictures,
+)
+from .references import Candidate, Meaning, References, no_job_in
+from .reported import clean, without_capability_links
 from .settings import Account, Settings
 from .store import MEMORY, Position, Record, Store
 from .watch import pace
-from .watch.look import Looker, fit_row
+from .watch.look import LOOK_SECONDS, SPACING_SECONDS, Looker, fit_row
 from .watch.watcher import Watch, Watcher
 
 LATEST_EVENTS = 3
+LOG_CHARACTERS = 200_000
 MOST_JOBS = 20
 PROGRESS_SECONDS = 10.0
 PROGRESS_SPACING = 1.0
 GRACE_RETRY_SECONDS = 1.0
+START_POLL_SECONDS = 0.5
 LIST_FETCHES = 10
 
 Until = Literal["result", "attention", "change"]
@@ -130,6 +146,16 @@ class ResultView:
 
 
 @dataclass(frozen=True)
+class Screenshot:
+    """A screenshot that fits an answer: the `index`th, from 0, of `count`."""
+
+    ref: JobRef
+    image: FittedImage
+    index: int
+    count: int
+
+
+@dataclass(frozen=True)
 class JobList:
     """Some jobs, newest first; `cursor` leads to the next. `problems` are accounts that could not be asked."""
 
@@ -184,7 +210,7 @@ class Tracker:
             self.store_problem = error
             self.store = Store(MEMORY)
         self._looker = Looker(self.store, self.provider, clock, self._recorded)
-        self._watcher = Watcher(self.store, self._looker, clock, self._floor, self._changed)
+        self._watcher = Watcher(self.store, self._looker, clock, self._floor, self._provisional, self._changed)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Tracker"]:
@@ -200,6 +226,15 @@ class Tracker:
     def on_change(self, listener: Callable[[Record], None]) -> None:
         """Tell `listener` of each change of any job, whoever saw it. It must not block."""
         self._listeners.append(listener)
+
+    @property
+    def process(self) -> str:
+        """The name of this process among those that share the store."""
+        return self._watcher.process
+
+    def in_background(self, errand: Callable[..., Awaitable[None]], *args: Any) -> None:
+        """Run something that nobody need wait for; it ends with this process at the latest."""
+        self._watcher.in_background(errand, *args)
 
     @property
     def watched(self) -> int:
@@ -231,6 +266,9 @@ class Tracker:
         hosted = account.base_url == provider.base_url
         return account.poll_seconds or (provider.hosted_poll_seconds if hosted else 0.0)
 
+    def _provisional(self, name: str) -> bool:
+        return providers.load(self.accounts[name].provider).cancel_is_provisional
+
     def _recorded(self, before: Record | None, record: Record) -> None:
         self._watcher.recorded(before, record)
 
@@ -240,13 +278,17 @@ class Tracker:
 
     # One job
 
-    async def look(self, text: str) -> JobView:
+    async def look(self, text: str, *, spacing: float = SPACING_SECONDS) -> JobView:
         """Ask the provider how a job is doing; when it cannot be asked, tell what was last known.
+
+        Args:
+            text: a reference, a link or a bare id.
+            spacing: a look that is less than so many seconds old will do.
 
         Raises:
             BrowserJobsError: the job cannot be told from the text, or was never seen and cannot be asked for.
         """
-        return await self._look(await self._find(text))
+        return await self._look(await self._find(text), spacing=spacing)
 
     async def resolve(self, text: str) -> JobRef:
         """The canonical reference of a job, looking at it only when it was never seen.
@@ -257,11 +299,11 @@ class Tracker:
         found = await self._find(text)
         return found.ref if isinstance(found, Candidate) else found.record.ref
 
-    async def _look(self, found: "Candidate | _Looked") -> JobView:
+    async def _look(self, found: "Candidate | _Looked", *, spacing: float = SPACING_SECONDS) -> JobView:
         if isinstance(found, _Looked):
             return await self.view(found.record)
         try:
-            return await self.view(await self._looker.look(found.ref, locator=_locator(found)))
+            return await self.view(await self._looker.look(found.ref, locator=_locator(found), spacing=spacing))
         except BrowserJobsError as error:
             record = await self.store.load(found.ref)
             if record is None or not isinstance(error, (*PASSING, JobNotFoundError)):
@@ -288,7 +330,7 @@ class Tracker:
 
     async def _find(self, text: str) -> "Candidate | _Looked":
         """The job that a text means: one seen before, or one that a provider knows when asked now."""
-        meaning = self._references.read(text)
+        meaning = await self._begun(self._references.read(text))
         if not meaning.candidates and meaning.accounts:
             ref = await self.store.find_link(text.strip())
             if ref is None:
@@ -302,6 +344,20 @@ class Tracker:
         if seen:
             raise AmbiguousReferenceError(tuple(str(one.ref) for one in seen))
         return await (self._ask_all(meaning.candidates) if meaning.bare else self._ask_in_turn(meaning.candidates))
+
+    async def _begun(self, meaning: Meaning) -> Meaning:
+        """Put the job in the place of a start, waiting a little until its id is known."""
+        if not meaning.start:
+            return meaning
+        account, key = meaning.start
+        deadline = anyio.current_time() + LOOK_SECONDS
+        while (start := await self.store.start(account, key)) and start.job is None:
+            if anyio.current_time() >= deadline:
+                raise UnknownOutcomeError(self.accounts[account].provider, account)
+            await anyio.sleep(START_POLL_SECONDS)
+        if start is None or start.job is None:
+            raise JobNotFoundError(self.accounts[account].provider, account)
+        return self._references.read(str(JobRef(account, start.job)))
 
     async def _ask_in_turn(self, candidates: Sequence[Candidate]) -> "_Looked":
         first = candidates[0]
@@ -399,6 +455,15 @@ class Tracker:
                 return await self.view(record)
         return await self._look(found)
 
+    def follow(self, ref: JobRef, seconds: float) -> None:
+        """Have a job looked at for a while, though nobody waits for it."""
+
+        async def watch_it() -> None:
+            async with self._watcher.watching(ref, followed=False):
+                await anyio.sleep(seconds)
+
+        self.in_background(watch_it)
+
     # Parts of one job
 
     async def events(self, text: str, *, after: int = 0, limit: int = 20) -> EventsView:
@@ -437,6 +502,77 @@ class Tracker:
             return ResultView(view, value, None, len(said), None)
         end = offset + most
         return ResultView(view, None, said[offset:end], len(said), end if end < len(said) else None)
+
+    async def screenshot(self, text: str, *, index: int = -1) -> Screenshot:
+        """One of the job's screenshots, scaled to fit an answer; a negative index counts from the latest, -1.
+
+        Raises:
+            NotSupportedError: the provider has none. NotAvailableError: the job has none, or none of this index.
+            BrowserJobsError: as `look`.
+        """
+        ref, locator = await self._place(text)
+        async with self.asking(ref.account) as provider:
+            if not isinstance(provider, TakesPictures):
+                raise NotSupportedError(provider.name, ref.account, ability="show screenshots")
+            picture = await provider.fetch_screenshot(locator, index)
+        image = await anyio.to_thread.run_sync(images.fit, picture.data)
+        return Screenshot(ref, image, picture.index, picture.count)
+
+    async def links(self, text: str) -> tuple[JobRef, tuple[Link, ...]]:
+        """The job's live view, recordings and downloads: whoever has these links can look, so they go nowhere else.
+
+        Raises:
+            BrowserJobsError: as `look`.
+        """
+        ref, locator = await self._place(text)
+        async with self.asking(ref.account) as provider:
+            if isinstance(provider, ReportsLinks):
+                links = await provider.fetch_links(locator)
+            else:
+                links = (await provider.fetch_job(locator)).links
+        await self.store.record_links(ref, links)
+        return ref, links
+
+    async def log(self, text: str) -> tuple[JobRef, str]:
+        """The end of the provider's raw log of the job, cleaned, at most LOG_CHARACTERS.
+
+        Raises:
+            NotSupportedError: the provider keeps none. NotAvailableError: the job has none.
+            BrowserJobsError: as `look`.
+        """
+        ref, locator = await self._place(text)
+        async with self.asking(ref.account) as provider:
+            if not isinstance(provider, KeepsLogs):
+                raise NotSupportedError(provider.name, ref.account, ability="show a raw log")
+            whole = await provider.fetch_log(locator)
+            hosts = provider.capability_hosts
+        return ref, clean(without_capability_links(whole[-LOG_CHARACTERS:], hosts=hosts), LOG_CHARACTERS)
+
+    async def diagnose(self, text: str) -> tuple[JobView, Diagnosis]:
+        """What is the matter with the job.
+
+        Raises:
+            BrowserJobsError: as `look`.
+        """
+        view = await self.look(text)
+        events = await self.store.latest_events(view.seen.ref, diagnosis.EVENTS_READ)
+        found = diagnosis.diagnose(
+            view.seen.job,
+            events,
+            changed_at=view.seen.changed_at,
+            stalled_seconds=view.stalled_seconds,
+            now=view.now,
+        )
+        return view, found
+
+    async def _place(self, text: str) -> tuple[JobRef, str]:
+        """A job's reference, and the form to ask its provider with."""
+        found = await self._find(text)
+        record = found.record if isinstance(found, _Looked) else await self.store.load(found.ref)
+        if record:
+            return record.ref, record.locator or record.ref.id
+        record = (await self._look(found)).seen
+        return record.ref, record.locator or record.ref.id
 
     # Many jobs
 
@@ -488,9 +624,9 @@ class Tracker:
         return None
 
     @asynccontextmanager
-    async def asking(self, account: str) -> AsyncIterator[Provider]:
+    async def asking(self, account: str, *, seconds: float = LOOK_SECONDS) -> AsyncIterator[Provider]:
         """Frame requests to an account's provider; see `Looker.asking`."""
-        async with self._looker.asking(account) as provider:
+        async with self._looker.asking(account, seconds=seconds) as provider:
             yield provider
 
 
@@ -600,10 +736,11 @@ class _Wait:
 
     async def _report(self, on_progress: Progress) -> None:
         start = anyio.current_time()
+        news = self.news
         while True:
-            news = self.news
             with anyio.move_on_after(PROGRESS_SECONDS):
                 await news.wait()
+            news = self.news
             await on_progress(anyio.current_time() - start, list(self.views.values()))
             await anyio.sleep(PROGRESS_SPACING)
 

@@ -32,10 +32,10 @@ def new_world(**switches: object) -> World:
 
 
 @asynccontextmanager
-async def tracker_in(world: World, **environ: str) -> AsyncIterator[Tracker]:
+async def tracker_in(world: World, *, transport: type[Wire] = Wire, **environ: str) -> AsyncIterator[Tracker]:
     """A running tracker whose accounts are the world's providers; `environ` adds to its environment."""
     environment = {**variables(HOST, world), "BROWSERJOBS_STORE": ":memory:", **environ}
-    connections = Connections(Wire(application(world)))
+    connections = Connections(transport(application(world)))
     tracker = Tracker(settings.from_environment(environment), connections=connections, clock=virtual_clock)
     async with tracker.running():
         yield tracker

@@ -25,8 +25,12 @@ ROOMS = {
     "tracker": "jobs errors reported eventlog providers store settings references watch",
     "server": "jobs errors reported eventlog providers store settings references watch tracker",
     "simulator": "",
-    "demo": "jobs errors reported eventlog providers store settings references watch tracker server simulator",
-    "cli": "jobs errors reported eventlog providers store settings references watch tracker server simulator demo",
+    "exits": "jobs errors tracker",
+    "terminal": "jobs reported server",
+    "screen": "server terminal",
+    "pretend": "jobs simulator",
+    "demo": "jobs providers settings tracker server simulator exits terminal screen",
+    "cli": "jobs errors providers settings watch tracker server exits screen pretend demo",
     "__main__": "cli",
 }
 """Each room, and which others it may import. The version, in `__init__`, is everybody's."""

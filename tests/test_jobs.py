@@ -61,7 +61,7 @@ def test_a_moment_beyond_the_calendar_is_refused() -> None:
 def test_what_was_seen_cannot_be_changed() -> None:
     job = Job(id="1", status=JobStatus.RUNNING, provider_status="running")
     with pytest.raises(ValidationError):
-        job.title = "another"  # type: ignore[misc]
+        job.title = "another"
 
 
 def test_results_events_and_links_stay_out_of_a_written_job() -> None:

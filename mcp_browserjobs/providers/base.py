@@ -32,12 +32,14 @@ from ..errors import (
     MalformedIdError,
     OutOfCreditsError,
     PermissionDeniedError,
+    ProviderError,
     ProviderUnavailableError,
     RateLimitedError,
     RefusedRequestError,
     UnexpectedResponseError,
 )
 from ..jobs import Event, EventPage, Job, JobPage, JobStatus, Link, LinkKind, Picture, Sighting, Started
+from ..screenshots import MOST_IMAGE_BYTES, is_image
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """More than this is no status answer: reading stops there."""
@@ -116,15 +118,21 @@ class Http:
         body: JsonValue = None,
         accept: tuple[int, ...] = (),
     ) -> Reply:
-        """POST `body` as JSON (nothing when None).
+        """POST `body` as JSON (nothing when None). An answer without a body is None.
 
         Raises:
             ConflictError: 409. RefusedRequestError: 400, 413, 415 or 422. Others as in `get`.
         """
         return await self._send("POST", path, params=params, body=body, accept=accept)
 
+    async def put(
+        self, path: str, *, params: Mapping[str, str | int] | None = None, accept: tuple[int, ...] = ()
+    ) -> Reply:
+        """PUT without a body. Answers and failures as in `post`."""
+        return await self._send("PUT", path, params=params, body=None, accept=accept)
+
     async def patch(self, path: str, *, body: JsonValue, accept: tuple[int, ...] = ()) -> Reply:
-        """PATCH with `body` as JSON. Failures as in `post`."""
+        """PATCH with `body` as JSON. Answers and failures as in `post`."""
         return await self._send("PATCH", path, params=None, body=body, accept=accept)
 
     async def get_bytes(
@@ -154,6 +162,13 @@ class Http:
             if response.is_client_error:
                 return None
             raise self._failure("GET", response.status_code, response.headers)
+
+    async def download_image(self, url: str) -> bytes | None:
+        """As `download`, and what comes must be an image."""
+        image = await self.download(url, most=MOST_IMAGE_BYTES)
+        if image is not None and not is_image(image):
+            raise self.unexpected("a screenshot that is no image")
+        return image
 
     async def get_model(self, path: str, model: type[Model], *, params: Mapping[str, str | int] | None = None) -> Model:
         """GET `path` and read the body as `model`. Failures as in `get`."""
@@ -186,6 +201,18 @@ class Http:
         """The error for a good key that may not see this; `reason` is a few words of ours."""
         return PermissionDeniedError(self._access.provider, self._access.account, reason=reason)
 
+    def conflict(self) -> ConflictError:
+        """The error for a job that is not in a state for what was asked."""
+        return ConflictError(self._access.provider, self._access.account)
+
+    def not_accepted(self, where: str = "") -> RefusedRequestError:
+        """The error for what the provider does not accept; `where` names fields."""
+        return RefusedRequestError(self._access.provider, self._access.account, where=where)
+
+    def missing(self, parameters: Mapping[str, JsonValue]) -> ProviderError:
+        """The error for a 404 to a start: what the parameters name is not there or, without any, the route is not."""
+        return self.not_accepted() if parameters else self.unexpected("no such API at this base URL")
+
     @property
     def account(self) -> str:
         """The account's name."""
@@ -204,8 +231,13 @@ class Http:
         async with self._answer(method, url, self._headers, params=params, body=body) as response:
             status = response.status_code
             if status in accept or response.is_success:
-                return Reply(status, self._json(await self._body(response, MAX_BODY_BYTES), status))
-            raise self._failure(method, status, response.headers)
+                said = await self._body(response, MAX_BODY_BYTES)
+                return Reply(status, None if method != "GET" and not said.strip() else self._json(said, status))
+            failure = self._failure(method, status, response.headers)
+            if isinstance(failure, RefusedRequestError):
+                answer = self._json(await self._body(response, MAX_BODY_BYTES), status)
+                failure = self.not_accepted(fields_of(body, answer))
+            raise failure
 
     @asynccontextmanager
     async def _answer(
@@ -314,6 +346,17 @@ def _field_paths(error: ValidationError) -> str:
     return ", ".join(sorted(paths)[:5])
 
 
+def fields_of(sent: JsonValue, answer: JsonValue) -> str:
+    """Which of the fields that were sent a refusal speaks of, in FastAPI's manner or Django's."""
+    named = dict(answer) if isinstance(answer, dict) else {}
+    problems = named.pop("detail", None)
+    details = problems if isinstance(problems, list) else []
+    places = [problem.get("loc") for problem in details if isinstance(problem, dict)]
+    words = {word for place in places if isinstance(place, list) for word in place[:2] if isinstance(word, str)}
+    fields = sent if isinstance(sent, dict) else {}
+    return ", ".join(_path_part(field) for field in fields if field in words | named.keys())
+
+
 def _path_part(part: int | str) -> str:
     """A part of a field's path. What cannot be a field's name is a key of the provider's, and stays out."""
     return str(part) if re.fullmatch(r"\w{1,40}", str(part)) else "*"
@@ -366,6 +409,10 @@ class Provider(ABC):
     """Further settings: name in the configuration file -> variable."""
     events_with_job: ClassVar[bool] = False
     """Whether `fetch_job` tells events that the cheap status route does not."""
+    cancel_is_provisional: ClassVar[bool] = False
+    """Whether a cancelled job may turn out to have ended otherwise."""
+    stop_reads_as_failure: ClassVar[bool] = False
+    """Whether a job that was stopped is said to have failed."""
     siblings: ClassVar[tuple[str, ...]] = ()
     """Providers of the same key that may know an id which this one does not, in the order to ask."""
     creation_grace: ClassVar[float] = 0
@@ -570,7 +617,8 @@ def page_number(cursor: str | None) -> int:
     return int(cursor)
 
 
-TIMEOUT = httpx2.Timeout(30, connect=10)
+TIMEOUT = httpx2.Timeout(None, connect=10)
+"""Whoever asks gives up by themselves; only a dead host is noticed here."""
 LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=20)
 
 

@@ -6,15 +6,20 @@ Quirk: 404 `Not Found` says that the route is gone, 404 `Task not found` that th
 Quirk: another API may come to stand behind the same prefix.
 Quirk: `finished` makes no claim about success, a task has no cost of its own, and its steps have no time.
 Quirk: ids are UUIDs in what was seen and `task_...` in the pages.
+Quirk: pausing, resuming and stopping name the task in the query; at the wrong time a 400 is taken to say so.
+Quirk: `paused` is also how a task waits for a person at work in its live view; no question is ever told.
+Quirk: how long links to screenshots and recordings last is unknown.
 """
 
 import re
 from collections.abc import Mapping
+from functools import partial
+from typing import Annotated
 from urllib.parse import SplitResult
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
-from ..errors import JobNotFoundError, RetiredError, UnexpectedResponseError
+from ..errors import JobNotFoundError, NotAvailableError, ProviderError, RetiredError, UnexpectedResponseError
 from ..jobs import (
     TITLE_CHARACTERS,
     Artifact,
@@ -25,10 +30,14 @@ from ..jobs import (
     JobPage,
     JobRow,
     JobStatus,
+    Link,
     Moment,
+    Picture,
     Sighting,
+    Started,
 )
-from .base import UUID, Optional, Provider, Wire, page_number, unique, web_links
+from ..screenshots import fetch_linked
+from .base import UUID, Optional, Provider, Reply, Wire, page_number, unique, web_links
 
 STATUSES = {
     "created": JobStatus.QUEUED,
@@ -39,6 +48,7 @@ STATUSES = {
     "stopped": JobStatus.CANCELLED,
 }
 
+TASK_ID = r"[A-Za-z0-9_-]{1,100}"
 TASKS_A_PAGE = 100
 SUCCESSOR = "browser_use"
 
@@ -81,6 +91,24 @@ class TaskPage(Wire):
     total_pages: Optional[int] = None
 
 
+class NewTask(Wire):
+    """The answer to a start."""
+
+    id: Annotated[str, Field(pattern=f"^{TASK_ID}$")]
+
+
+class Media(Wire):
+    """What was recorded of a task."""
+
+    recordings: Optional[list[Optional[str]]] = None
+
+
+class Screenshots(Wire):
+    """Links to the screenshots of a task, oldest first."""
+
+    screenshots: Optional[list[Optional[str]]] = None
+
+
 class BrowserUse(Provider):
     """Tasks of API v1."""
 
@@ -93,7 +121,7 @@ class BrowserUse(Provider):
     key_scheme = "Bearer "
     example_id = "task_1234567890abcdef"
     id_form = "uuid or task_..."
-    id_pattern = re.compile(r"[A-Za-z0-9_-]{1,100}")
+    id_pattern = re.compile(TASK_ID)
     statuses = STATUSES
     link_hosts = frozenset({"cloud.browser-use.com", "live.browser-use.com"})
     capability_hosts = frozenset({"live.browser-use.com"})
@@ -106,23 +134,49 @@ class BrowserUse(Provider):
 
     def id_from_link(self, link: SplitResult) -> str | None:
         """The id in a link of API v1; those of the dashboard are left to v4."""
-        found = re.search(rf"/api/v1/task/({self.id_pattern.pattern})(?:/|\Z)", link.path)
+        found = re.search(rf"/api/v1/task/({TASK_ID})(?:/|\Z)", link.path)
         return found[1] if found and link.hostname not in self.link_hosts else None
 
     async def fetch_job(self, job_id: str) -> Job:
         """The status, and what else the task tells where it can be had."""
         job_id = self.canonical_id(job_id)
-        word = await self._status(job_id)
-        try:
-            task = await self.http.get_model(f"/task/{job_id}", Task)
-        except (JobNotFoundError, UnexpectedResponseError):
-            task = Task(status=word)
-        return to_job(job_id, task)
+        return to_job(job_id, await self._task(job_id))
 
     async def fetch_status(self, job_id: str) -> Sighting:
         """The status word."""
         word = await self._status(self.canonical_id(job_id))
         return Sighting(status=STATUSES.get(word, JobStatus.UNKNOWN), provider_status=word)
+
+    async def fetch_links(self, job_id: str) -> tuple[Link, ...]:
+        """The live view and the recordings."""
+        job_id = self.canonical_id(job_id)
+        task = await self._task(job_id)
+        reply = await self.http.get(f"/task/{job_id}/media", accept=(404,))
+        media = self.http.read(reply.json, Media) if reply.status == 200 else Media()
+        return web_links(("live_view", task.live_url), *(("recording", link) for link in media.recordings or []))
+
+    async def fetch_screenshot(self, job_id: str, index: int) -> Picture:
+        """One of those that the task's list has."""
+        return await fetch_linked(partial(self._screenshots, job_id), self.http.download_image, index)
+
+    async def pause_job(self, job_id: str) -> None:
+        """Hold a running task."""
+        await self._command("/pause-task", job_id)
+
+    async def resume_job(self, job_id: str) -> None:
+        """Let a paused task go on."""
+        await self._command("/resume-task", job_id)
+
+    async def cancel_job(self, job_id: str) -> None:
+        """Stop the task for good."""
+        await self._command("/stop-task", job_id)
+
+    async def start_job(self, task: str, parameters: Mapping[str, JsonValue]) -> Started:
+        """Start a task."""
+        reply = await self.http.post("/run-task", body={**parameters, "task": task}, accept=(404,))
+        if reply.status == 404:
+            raise self._retired()
+        return to_started(self.http.read(reply.json, NewTask))
 
     async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
         """Tasks of the account. One limit has to be kept from page to page."""
@@ -139,10 +193,35 @@ class BrowserUse(Provider):
     async def _status(self, job_id: str) -> str:
         reply = await self.http.get(f"/task/{job_id}/status", accept=(404,))
         if reply.status == 404:
-            raise self._retired() if reply.json == {"detail": "Not Found"} else self.http.not_found()
+            raise self._gone(reply)
         if not isinstance(reply.json, str):
             raise self.http.unexpected("the body")
         return reply.json
+
+    async def _task(self, job_id: str) -> Task:
+        """The whole task or, where it cannot be had, its status alone."""
+        word = await self._status(job_id)
+        try:
+            return await self.http.get_model(f"/task/{job_id}", Task)
+        except (JobNotFoundError, UnexpectedResponseError):
+            return Task(status=word)
+
+    async def _screenshots(self, job_id: str) -> list[str]:
+        """Links to all of them, oldest first."""
+        job_id = self.canonical_id(job_id)
+        reply = await self.http.get(f"/task/{job_id}/screenshots", accept=(404,))
+        shown = self.http.read(reply.json, Screenshots) if reply.status == 200 else Screenshots()
+        links = [link for link in shown.screenshots or [] if link]
+        if not links:
+            raise NotAvailableError("screenshots", (await self.fetch_status(job_id)).status.value)
+        return links
+
+    async def _command(self, path: str, job_id: str) -> None:
+        reply = await self.http.put(path, params={"task_id": self.canonical_id(job_id)}, accept=(400, 404))
+        if reply.status == 404:
+            raise self._gone(reply)
+        if reply.status == 400:
+            raise self.http.conflict()
 
     async def _ask(self, path: str, params: Mapping[str, str | int]) -> JsonValue:
         """A route that names no task: it can only be missing as a whole."""
@@ -150,6 +229,10 @@ class BrowserUse(Provider):
         if reply.status == 404:
             raise self._retired()
         return reply.json
+
+    def _gone(self, reply: Reply) -> ProviderError:
+        """What a 404 of a route means that names a task."""
+        return self._retired() if reply.json == {"detail": "Not Found"} else self.http.not_found()
 
     def _retired(self) -> RetiredError:
         return RetiredError(self.name, self.http.account, successor=SUCCESSOR)
@@ -175,6 +258,11 @@ def to_job(job_id: str, task: Task) -> Job:
         events=unique(tuple(to_event(step, place) for place, step in enumerate(steps, 1))),
         links=links,
     )
+
+
+def to_started(task: NewTask) -> Started:
+    """The new task in our words."""
+    return Started(id=task.id.lower() if re.fullmatch(UUID, task.id) else task.id)
 
 
 def to_row(task: TaskItem) -> JobRow:

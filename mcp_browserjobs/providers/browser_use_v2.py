@@ -7,14 +7,19 @@ Quirk: `failed` came in 2026 and `paused` went in 2025; why a task failed stands
 Quirk: what a task is called that ran out of steps is unknown.
 Quirk: times may come without a zone and are UTC; `cost` is a decimal in a string; steps have no time.
 Quirk: a structured output is a string that holds JSON, and is passed on as that string.
+Quirk: there are no pauses today, and no questions; those of 2025 were actions of the same route.
+Quirk: a start in a session that is closed or busy is a 400; how long links to screenshots and logs last is unknown.
 """
 
 import re
 import uuid
+from collections.abc import Mapping
+from functools import partial
 from urllib.parse import SplitResult
 
-from pydantic import FiniteFloat, StrictBool
+from pydantic import FiniteFloat, JsonValue, StrictBool
 
+from ..errors import NotAvailableError
 from ..jobs import (
     TITLE_CHARACTERS,
     Artifact,
@@ -29,8 +34,11 @@ from ..jobs import (
     Link,
     LinkKind,
     Moment,
+    Picture,
     Sighting,
+    Started,
 )
+from ..screenshots import fetch_linked
 from .base import UUID, Optional, Provider, Wire, page_number, unique, web_links
 
 STATUSES = {
@@ -43,6 +51,7 @@ STATUSES = {
 }
 
 TASKS_A_PAGE = 100
+MOST_LOG_BYTES = 4 * 1024 * 1024
 FILE_LINKS = 10
 """More output files than these are not linked, since each costs a request."""
 
@@ -79,6 +88,12 @@ class Task(Wire):
     finishedAt: Optional[Moment] = None
     steps: Optional[list[Optional[Step]]] = None
     outputFiles: Optional[list[OutputFile]] = None
+
+
+class NewTask(Wire):
+    """The answer to a start."""
+
+    id: uuid.UUID
 
 
 class TaskStatus(Wire):
@@ -159,6 +174,34 @@ class BrowserUse(Provider):
             *await self._download("log", f"/tasks/{task.id}/logs"),
         )
 
+    async def cancel_job(self, job_id: str) -> None:
+        """Stop the task; its session may go on."""
+        await self.http.patch(f"/tasks/{self.canonical_id(job_id)}", body={"action": "stop"})
+
+    async def start_job(self, task: str, parameters: Mapping[str, JsonValue]) -> Started:
+        """Start a task; `sessionId` among the parameters starts it in that session."""
+        reply = await self.http.post("/tasks", body={**parameters, "task": task}, accept=(400, 404))
+        if reply.status == 400:
+            raise self.http.conflict()
+        if reply.status == 404:
+            raise self.http.missing(parameters)
+        return to_started(self.http.read(reply.json, NewTask))
+
+    async def fetch_screenshot(self, job_id: str, index: int) -> Picture:
+        """One of those that the steps have."""
+        return await fetch_linked(partial(self._screenshots, job_id), self.http.download_image, index)
+
+    async def fetch_log(self, job_id: str) -> str:
+        """The log's file."""
+        job_id = self.canonical_id(job_id)
+        links = await self._download("log", f"/tasks/{job_id}/logs")
+        if not links:
+            raise NotAvailableError("log", (await self.fetch_status(job_id)).status.value)
+        log = await self.http.download(links[0].url, most=MOST_LOG_BYTES)
+        if log is None:
+            raise NotAvailableError("log", "expired")
+        return log.decode(errors="replace")
+
     async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
         """Tasks of the key's project. One limit has to be kept from page to page."""
         number, size = page_number(cursor), min(limit, TASKS_A_PAGE)
@@ -169,6 +212,14 @@ class BrowserUse(Provider):
     async def check_key(self) -> None:
         """Ask for the account."""
         await self.http.get("/billing/account")
+
+    async def _screenshots(self, job_id: str) -> list[str]:
+        """Links to all of them, oldest first."""
+        task = await self.http.get_model(f"/tasks/{self.canonical_id(job_id)}", Task)
+        links = [step.screenshotUrl for step in task.steps or [] if step and step.screenshotUrl]
+        if not links:
+            raise NotAvailableError("screenshots", STATUSES.get(task.status, JobStatus.UNKNOWN).value)
+        return links
 
     async def _download(self, kind: LinkKind, path: str) -> tuple[Link, ...]:
         # 500 is what the vendor declares for a file that it cannot sign a link for.
@@ -204,6 +255,11 @@ def to_job(task: Task) -> Job:
         has=frozenset(thing for thing, is_there in there.items() if is_there),
         events=unique(tuple(to_event(step, place) for place, step in enumerate(steps, 1))),
     )
+
+
+def to_started(task: NewTask) -> Started:
+    """The new task in our words."""
+    return Started(id=str(task.id))
 
 
 def to_row(task: Task) -> JobRow:

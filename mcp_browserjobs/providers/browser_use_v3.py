@@ -6,15 +6,21 @@ Quirk: idle after steps, with neither output nor claim, is read as a stopped tas
 Quirk: neither start nor end nor the reason of a failure is stated; the last update stands for the end.
 Quirk: roles and types of messages are open words.
 Quirk: screenshot and recordings are named in a look only, never in a list.
+Quirk: links to screenshots expire after five minutes; each look and each list of messages has new ones.
+Quirk: the list shows a title that is made from the task, never the task itself.
+Quirk: what a start or a stop at the wrong time is answered is unknown.
 Quirk: the list's query is in snake_case, everything else in camelCase.
 """
 
 import re
 import uuid
+from collections.abc import Mapping
+from functools import partial
 from urllib.parse import SplitResult
 
 from pydantic import FiniteFloat, JsonValue, StrictBool
 
+from ..errors import NotAvailableError
 from ..jobs import (
     TITLE_CHARACTERS,
     Artifact,
@@ -28,7 +34,10 @@ from ..jobs import (
     JobRow,
     JobStatus,
     Moment,
+    Picture,
+    Started,
 )
+from ..screenshots import fetch_linked
 from .base import UUID, Optional, Provider, Wire, page_number, web_links
 
 STATUSES = {
@@ -47,6 +56,8 @@ STEP = {"browser_action", "file_operation", "code_execution", "integration", "pl
 
 MESSAGES_A_PAGE = 100
 SESSIONS_A_PAGE = 100
+PICTURE_PAGES = 20
+"""As far into a session's messages as the search for screenshots goes."""
 
 
 class Session(Wire):
@@ -67,6 +78,12 @@ class Session(Wire):
     updatedAt: Optional[Moment] = None
 
 
+class NewSession(Wire):
+    """The answer to a start, as far as it is read."""
+
+    id: uuid.UUID
+
+
 class SessionPage(Wire):
     """Some sessions, newest first."""
 
@@ -81,6 +98,7 @@ class Message(Wire):
     type: Optional[str] = None
     summary: Optional[str] = None
     data: Optional[str] = None
+    screenshotUrl: Optional[str] = None
     hidden: Optional[bool] = None
     createdAt: Optional[Moment] = None
 
@@ -123,17 +141,28 @@ class BrowserUse(Provider):
 
     async def fetch_events(self, job_id: str, cursor: str | None) -> EventPage:
         """Messages after the one whose id is the cursor."""
-        params: dict[str, str | int] = {"limit": MESSAGES_A_PAGE}
-        if cursor is not None:
-            params["after"] = cursor
-        path = f"/sessions/{self.canonical_id(job_id)}/messages"
-        page = await self.http.get_model(path, MessagePage, params=params)
-        last = next((str(message.id) for message in reversed(page.messages) if message.id), cursor)
+        page = await self._messages(job_id, cursor)
+        last = to_cursor(page, cursor)
         return EventPage(
             events=tuple(to_event(message) for message in page.messages),
             cursor=last,
             has_more=bool(page.hasMore) and last != cursor,
         )
+
+    async def cancel_job(self, job_id: str) -> None:
+        """Stop the session, and with it the task."""
+        await self.http.post(f"/sessions/{self.canonical_id(job_id)}/stop", body={"strategy": "session"})
+
+    async def start_job(self, task: str, parameters: Mapping[str, JsonValue]) -> Started:
+        """Start a session with this task; `sessionId` among the parameters gives it to one that is idle."""
+        reply = await self.http.post("/sessions", body={**parameters, "task": task}, accept=(404,))
+        if reply.status == 404:
+            raise self.http.missing(parameters)
+        return to_started(self.http.read(reply.json, NewSession))
+
+    async def fetch_screenshot(self, job_id: str, index: int) -> Picture:
+        """One of those that the messages have; the session's own is the latest."""
+        return await fetch_linked(partial(self._screenshots, job_id), self.http.download_image, index)
 
     async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
         """Sessions of the key's project. One limit has to be kept from page to page."""
@@ -147,6 +176,28 @@ class BrowserUse(Provider):
     async def check_key(self) -> None:
         """List one session."""
         await self.http.get_model("/sessions", SessionPage, params={"page_size": 1})
+
+    async def _messages(self, job_id: str, cursor: str | None) -> MessagePage:
+        params: dict[str, str | int] = {"limit": MESSAGES_A_PAGE}
+        if cursor is not None:
+            params["after"] = cursor
+        return await self.http.get_model(f"/sessions/{self.canonical_id(job_id)}/messages", MessagePage, params=params)
+
+    async def _screenshots(self, job_id: str) -> list[str]:
+        """Links to all of them, oldest first."""
+        said: list[Message] = []
+        cursor = None
+        for _ in range(PICTURE_PAGES):
+            page = await self._messages(job_id, cursor)
+            said += page.messages
+            before, cursor = cursor, to_cursor(page, cursor)
+            if not page.hasMore or cursor == before:
+                break
+        session = await self.http.get_model(f"/sessions/{self.canonical_id(job_id)}", Session)
+        links = [link for link in (*(message.screenshotUrl for message in said), session.screenshotUrl) if link]
+        if not links:
+            raise NotAvailableError("screenshots", to_status(session).value)
+        return links
 
 
 def to_status(session: Session) -> JobStatus:
@@ -192,6 +243,11 @@ def to_job(session: Session) -> Job:
     )
 
 
+def to_started(session: NewSession) -> Started:
+    """The new session in our words."""
+    return Started(id=str(session.id))
+
+
 def to_row(session: Session) -> JobRow:
     """A session in a list, in our words."""
     return JobRow(
@@ -202,6 +258,11 @@ def to_row(session: Session) -> JobRow:
         created_at=session.createdAt,
         updated_at=session.updatedAt,
     )
+
+
+def to_cursor(page: MessagePage, cursor: str | None) -> str | None:
+    """The id of the last message read so far."""
+    return next((str(message.id) for message in reversed(page.messages) if message.id), cursor)
 
 
 def to_event(message: Message) -> Event:

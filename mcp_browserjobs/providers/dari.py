@@ -8,16 +8,24 @@ Quirk: events have no id and come whole with every look; beyond `started` and `s
 Quirk: whether a question's text stands in the event's `message` or in its `data` is unknown, so both are read.
 Quirk: the end of a job is not stated, so a finished job's last update stands for it.
 Quirk: the body does not say which key is wrong: 401 is a bad key, 403 a good one of another organization.
+Quirk: pausing, stopping and screenshots are documented under `/task/` only, starting and answering under `/jobs/`.
+Quirk: resuming is only spoken of: its path and method are unknown, and are taken to be like those of pausing.
+Quirk: what a command at the wrong time is answered is unknown but for the 409 of an answer; 400 is read like it.
+Quirk: screenshots come as a tar.gz once the job has ended, without times or steps; the route of the log is unknown.
+Quirk: nothing lists jobs and no key makes a start safe to repeat, so a job whose start got no answer cannot be found.
 """
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import islice
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from urllib.parse import SplitResult, parse_qs, quote
 
-from pydantic import FiniteFloat, JsonValue
+from pydantic import Field, FiniteFloat, JsonValue
 
+from ..archives import MOST_PACKED_BYTES, BrokenArchiveError, find_screenshots, read_screenshot
+from ..errors import BrowserJobsError, InvalidArgumentError, JobNotFoundError, NotAvailableError, NotSupportedError
 from ..jobs import (
     TITLE_CHARACTERS,
     Artifact,
@@ -28,8 +36,11 @@ from ..jobs import (
     Job,
     JobStatus,
     Moment,
+    Picture,
     Question,
+    Started,
 )
+from ..screenshots import is_image, place_of
 from .base import UUID, Optional, Provider, Reply, Wire, web_links
 
 STATUSES = {
@@ -40,6 +51,16 @@ STATUSES = {
     "completed": JobStatus.COMPLETED,
     "failed": JobStatus.FAILED,
 }
+
+DIALECTS = ("jobs", "task")
+"""The present one, and the old one, which is asked where the present one says 404."""
+CREATE_FIELDS = frozenset(
+    {
+        *("form_data", "document_bundle_id", "orchestrator_model", "vision_model", "max_turns", "timeout_minutes"),
+        *("profile_id", "save_profile", "human_in_the_loop"),
+    }
+)
+"""The known fields of a start. Parameters without any of them are the form's values."""
 
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.~-]*"
 OTHER_ORGANIZATION = "the key belongs to another organization"
@@ -89,6 +110,12 @@ class PortalJob(Wire):
     updated_at: Optional[Moment] = None
 
 
+class NewJob(Wire):
+    """The answer to a start."""
+
+    job_id: Annotated[str, Field(pattern=f"^{UUID}$")]
+
+
 class Dari(Provider):
     """Dari, which fills in forms."""
 
@@ -101,6 +128,7 @@ class Dari(Provider):
     id_form = "org/portal/uuid"
     id_pattern = re.compile(f"{NAME}/{NAME}/{UUID}")
     statuses = STATUSES
+    stop_reads_as_failure = True
     capability_hosts = frozenset({"hyperbrowser.ai"})
     options: ClassVar[Mapping[str, str]] = {"organization": "DARI_ORG"}
 
@@ -122,13 +150,51 @@ class Dari(Provider):
     async def fetch_job(self, job_id: str) -> Job:
         """Look in the present dialect, then in the old one."""
         job_id = self.canonical_id(job_id)
-        portal, _, uuid = job_id.rpartition("/")
-        reply = await self._status(portal, uuid)
-        if reply.status == 403:
-            raise self.http.denied(OTHER_ORGANIZATION)
-        if reply.status == 404:
-            raise self.http.not_found()
+        reply = self._found(await self._status(*_parts(job_id)))
         return to_job(job_id, self.http.read(reply.json, PortalJob))
+
+    async def answer_question(self, job_id: str, question_id: str, answer: str) -> None:
+        """Answer the question of this id."""
+        portal, uuid = _parts(self.canonical_id(job_id))
+        body: JsonValue = {"question_id": question_id, "answer": answer}
+        path, params = f"/jobs/{portal}/answer", {"job_id": uuid}
+        self._found(await self.http.post(path, params=params, body=body, accept=(403, 404)))
+
+    async def pause_job(self, job_id: str) -> None:
+        """Hold a running job; its browser stays."""
+        await self._command(self.canonical_id(job_id), "pause")
+
+    async def resume_job(self, job_id: str) -> None:
+        """Let a paused job go on."""
+        await self._command(self.canonical_id(job_id), "resume")
+
+    async def cancel_job(self, job_id: str) -> None:
+        """End a job and its browser."""
+        await self._command(self.canonical_id(job_id), "stop")
+
+    async def start_job(self, task: str, parameters: Mapping[str, JsonValue]) -> Started:
+        """Run the portal that the task names. The parameters are the form's values, or a whole create body."""
+        portal = self._portal(task)
+        reply = await self.http.post(f"/jobs/{portal}/start", body=to_body(parameters), accept=(403, 404))
+        if reply.status == 404:
+            raise self.http.not_accepted("task")
+        return to_started(portal, self.http.read(self._found(reply).json, NewJob))
+
+    async def fetch_screenshot(self, job_id: str, index: int) -> Picture:
+        """One out of the archive of all."""
+        job = await self.fetch_job(job_id)
+        packed = await self._screenshots(job.id)
+        try:
+            places = await find_screenshots(packed) if packed else []
+            if not places:
+                raise NotAvailableError("screenshots", job.status.value)
+            place = place_of(index, len(places))
+            image = await read_screenshot(packed, places[place])
+        except BrokenArchiveError as error:
+            raise self.http.unexpected(error.where) from None
+        if not is_image(image):
+            raise self.http.unexpected("a screenshot that is no image")
+        return Picture(data=image, index=place, count=len(places))
 
     async def check_key(self) -> None:
         """List the organization's portals or, while it is not known, ask for a job that nobody has."""
@@ -140,12 +206,57 @@ class Dari(Provider):
 
     async def _status(self, portal: str, uuid: str) -> Reply:
         """The status of a job, or the 403 or 404 that came instead: either shows that the key is good."""
-        for dialect in ("jobs", "task"):
+        for dialect in DIALECTS:
             path = f"/{dialect}/{portal}/status"
             reply = await self.http.get(path, params={"job_id": uuid}, accept=(403, 404))
             if reply.status != 404:
                 break
         return reply
+
+    async def _command(self, job_id: str, verb: str) -> None:
+        """Give a command once: only a 404, which says that nothing was done, lets the old dialect be tried."""
+        portal, uuid = _parts(job_id)
+        for dialect in DIALECTS:
+            path = f"/{dialect}/{portal}/{verb}"
+            reply = await self.http.post(path, params={"job_id": uuid}, accept=(400, 403, 404))
+            if reply.status != 404:
+                break
+        if reply.status == 404:
+            raise await self._why_not(job_id, verb)
+        if reply.status == 400:
+            raise self.http.conflict()
+        self._found(reply)
+
+    async def _why_not(self, job_id: str, verb: str) -> BrowserJobsError:
+        """What a command means that is 404 in both dialects: the job is unknown or over, or the command is."""
+        over = (await self.fetch_job(job_id)).status.final
+        return self.http.conflict() if over else NotSupportedError(self.name, self.http.account, ability=f"{verb} jobs")
+
+    async def _screenshots(self, job_id: str) -> bytes:
+        """The archive; nothing when there is none."""
+        portal, uuid = _parts(job_id)
+        for dialect in DIALECTS:
+            path = f"/{dialect}/{portal}/screenshots"
+            with suppress(JobNotFoundError):
+                return await self.http.get_bytes(path, params={"job_id": uuid}, most=MOST_PACKED_BYTES)
+        return b""
+
+    def _found(self, reply: Reply) -> Reply:
+        """The reply, unless it is the 403 or 404 that came instead."""
+        if reply.status == 403:
+            raise self.http.denied(OTHER_ORGANIZATION)
+        if reply.status == 404:
+            raise self.http.not_found()
+        return reply
+
+    def _portal(self, task: str) -> str:
+        """The portal that a task names; the organization may be left out as in an id."""
+        organization, portal = self.settings.get("organization"), task.strip()
+        if organization and "/" not in portal:
+            portal = f"{organization}/{portal}"
+        if not re.fullmatch(f"{NAME}/{NAME}", portal):
+            raise InvalidArgumentError("task", "must name a portal, such as my-org/contact_form")
+        return portal
 
 
 def to_job(job_id: str, job: PortalJob) -> Job:
@@ -194,6 +305,16 @@ def to_job(job_id: str, job: PortalJob) -> Job:
     )
 
 
+def to_body(parameters: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The body of a start."""
+    return dict(parameters) if parameters.keys() & CREATE_FIELDS else {"form_data": dict(parameters)}
+
+
+def to_started(portal: str, job: NewJob) -> Started:
+    """The new job in our words."""
+    return Started(id=f"{portal}/{job.job_id.lower()}")
+
+
 def to_event(event: PortalEvent) -> Event:
     """The event in our words. Its time and type only say where it stands, since it has no id."""
     match event.event_type:
@@ -231,6 +352,12 @@ def to_question(events: list[PortalEvent]) -> Question | None:
         text=_question_text(asked),
         options=tuple(option for option in options if isinstance(option, str)) if isinstance(options, list) else (),
     )
+
+
+def _parts(job_id: str) -> tuple[str, str]:
+    """The portal and the UUID."""
+    portal, _, uuid = job_id.rpartition("/")
+    return portal, uuid
 
 
 def _question_text(event: PortalEvent) -> str:

@@ -9,16 +9,21 @@ Quirk: `completed` says that the agent stopped with an answer, not that it reach
 Quirk: `credits_cost` is set when the task is made and is no measure of its use.
 Quirk: no start or end is stated; a finished task's last update stands for its end, though an edit moves it.
 Quirk: there are no steps, events, screenshots or links; what the hosted service says to too many requests is unknown.
+Quirk: `wait: 0` waits for the end and any `credits_cost` is a 500, so a start sends neither.
+Quirk: a start while the queue is down is a 400 with a bare list, and makes the task all the same.
+Quirk: no credits are a 402, or a 400 that speaks of `quota`.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import SplitResult
 
 from pydantic import Field, FiniteFloat, JsonValue
 
-from ..jobs import TITLE_CHARACTERS, Cost, FailureKind, Job, JobPage, JobRow, JobStatus, Moment, Sighting
-from .base import UUID, Optional, Provider, Reply, Wire, page_number
+from ..errors import OutOfCreditsError, ProviderError, ProviderUnavailableError
+from ..jobs import TITLE_CHARACTERS, Cost, FailureKind, Job, JobPage, JobRow, JobStatus, Moment, Sighting, Started
+from .base import UUID, Optional, Provider, Reply, Wire, fields_of, page_number
 
 STATUSES = {
     "pending": JobStatus.QUEUED,
@@ -39,6 +44,7 @@ FAILURES = {
 
 NO_PLAN = "Start a free trial"
 PAGE_SIZE = 100
+NEVER_SENT = frozenset({"wait", "credits_cost"})
 
 
 class Task(Wire):
@@ -66,6 +72,13 @@ class TaskPage(Wire):
     results: list[TaskItem]
 
 
+class NewTask(Wire):
+    """The answer to a start."""
+
+    id: Annotated[str, Field(pattern=f"^{UUID}$")]
+    agent_id: Annotated[Optional[str], Field(pattern=f"^{UUID}$")] = None
+
+
 class Gobii(Provider):
     """Gobii's browser-use tasks."""
 
@@ -78,6 +91,7 @@ class Gobii(Provider):
     id_form = "task or agent/task, each a UUID"
     id_pattern = re.compile(f"(?:{UUID}/)?{UUID}")
     statuses = STATUSES
+    cancel_is_provisional = True
     hosted_poll_seconds = 30
 
     def canonical_id(self, text: str) -> str:
@@ -111,6 +125,22 @@ class Gobii(Provider):
             raise self.http.not_found()
         return Sighting(status=STATUSES.get(task.status, JobStatus.UNKNOWN), provider_status=task.status)
 
+    async def cancel_job(self, job_id: str) -> None:
+        """Mark the task as cancelled; a worker that has it may finish it nevertheless."""
+        reply = self._allowed(await self.http.post(f"{_path(self.locator(job_id))}cancel/", accept=(403, 404)))
+        if reply.status == 404:
+            raise self.http.not_found()
+
+    async def start_job(self, task: str, parameters: Mapping[str, JsonValue]) -> Started:
+        """Make a task with this prompt; `agent` among the parameters names its agent."""
+        body = {name: value for name, value in parameters.items() if name not in NEVER_SENT} | {"prompt": task}
+        reply = self._allowed(await self.http.post("/tasks/browser-use/", body=body, accept=(400, 403, 404)))
+        if reply.status == 404:
+            raise self.http.unexpected("no list of tasks at this base URL")
+        if reply.status == 400:
+            raise self._refusal(reply.json, body)
+        return to_started(self.http.read(reply.json, NewTask))
+
     async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
         """The owner's tasks with and without an agent; `cursor` is the number of a page."""
         page = page_number(cursor)
@@ -131,13 +161,24 @@ class Gobii(Provider):
         return None if reply.status == 404 else self.http.read(reply.json, Task)
 
     async def _get(self, path: str, *, params: dict[str, int] | None = None) -> Reply:
-        reply = await self.http.get(path, params=params, accept=(403, 404))
+        return self._allowed(await self.http.get(path, params=params, accept=(403, 404)))
+
+    def _allowed(self, reply: Reply) -> Reply:
+        """The reply, unless it refuses the key."""
         if reply.status == 403:
             detail = reply.json.get("detail") if isinstance(reply.json, dict) else None
             if isinstance(detail, str) and detail.startswith(NO_PLAN):
                 raise self.http.denied("the account has no plan that includes its API")
             raise self.http.refused()
         return reply
+
+    def _refusal(self, answer: JsonValue, sent: Mapping[str, JsonValue]) -> ProviderError:
+        """What a 400 to a start means."""
+        if isinstance(answer, list):
+            return ProviderUnavailableError(self.name, self.http.account, status=400)
+        if isinstance(answer, dict) and "quota" in answer:
+            return OutOfCreditsError(self.name, self.http.account)
+        return self.http.not_accepted(fields_of(sent, answer))
 
 
 def to_job(locator: str, task: Task, outcome: Task) -> Job:
@@ -162,6 +203,12 @@ def to_job(locator: str, task: Task, outcome: Task) -> Job:
         failure=FAILURES.get(error or "", FailureKind.UNKNOWN) if status is JobStatus.FAILED else None,
         has=frozenset({"result"} if outcome.result is not None else ()),
     )
+
+
+def to_started(task: NewTask) -> Started:
+    """The new task in our words."""
+    locator = f"{task.agent_id}/{task.id}".lower() if task.agent_id else ""
+    return Started(id=task.id.lower(), locator=locator)
 
 
 def to_page(page_of_tasks: TaskPage, *, page: int) -> JobPage:

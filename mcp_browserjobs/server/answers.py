@@ -207,7 +207,7 @@ def explain(error: BrowserJobsError, tracker: Tracker) -> str:
         case errors.UnknownAccountError(account=account):
             return _unknown_account(account, tracker)
         case errors.MissingKeyError(account=account, variable=variable):
-            return f"The account {account} has no key: set {variable} where this server is configured and restart it."
+            return f"The account {account} has no key: set {variable}."
         case errors.MalformedIdError(provider=provider, form=form):
             return f"That is no job id of {_title(provider)}; its ids have the form {form}."
         case errors.ForeignLinkError():
@@ -225,6 +225,8 @@ def explain(error: BrowserJobsError, tracker: Tracker) -> str:
             )
         case errors.NotAvailableError(thing=thing, reason=reason):
             return _not_available(thing, reason)
+        case errors.ActingDisabledError(setting=setting):
+            return f"This server may not do that; if it should, change {setting} and restart it."
         case errors.ProviderError():
             return _provider_sentence(error, tracker)
         case _:
@@ -235,7 +237,7 @@ def _provider_sentence(error: errors.ProviderError, tracker: Tracker) -> str:
     at = _title(error.provider)
     match error:
         case errors.AuthenticationError(variable=variable):
-            return f"{at} refused the key of account {error.account}: check {variable}, then restart this server."
+            return f"{at} refused the key of account {error.account}: check the value of {variable}."
         case errors.PermissionDeniedError(reason=reason):
             why = reason and f" ({reason})"
             return f"{at} accepts the key of account {error.account} but does not let it see this{why}."
@@ -264,6 +266,12 @@ def _provider_sentence(error: errors.ProviderError, tracker: Tracker) -> str:
                 f"{at} answered in a way that is not understood here ({where}); try again in a minute, and if it "
                 f"stays so, check {_base_url_variable(error.provider)} and update mcp-browserjobs."
             )
+        case errors.ConflictError():
+            return f"{at} did not do that: the job has moved on, or it was done already; see get_job_status."
+        case errors.RefusedRequestError(where=where):
+            return f"{at} does not accept that{where and f' ({where})'}; check the arguments and call again."
+        case errors.UnknownOutcomeError():
+            return f"It cannot be told whether {at} did that; see list_jobs or get_job_status before asking again."
         case errors.NotSupportedError(ability=ability):
             return f"{at} has no way to {ability}."
         case _:
@@ -400,7 +408,7 @@ def _elapsed(view: JobView, job: Job) -> float | None:
 def _unknown_account(account: str, tracker: Tracker) -> str:
     if account in providers.names():
         variable = f"{providers.load(account).prefix}_API_KEY"
-        return f"{_title(account)} is not configured: set {variable} and restart this server."
+        return f"{_title(account)} is not configured: set {variable}."
     if not tracker.accounts:
         return f"No account is configured. {_where_keys_go()}"
     return f"No account has that name; the accounts are {', '.join(tracker.accounts)}."
@@ -414,15 +422,24 @@ def _unknown_reference(tracker: Tracker) -> str:
 
 def _where_keys_go() -> str:
     variables = sorted({f"{providers.load(name).prefix}_API_KEY" for name in providers.names()})
-    return f"Set one of {', '.join(variables)} where this server is configured and restart it."
+    return f"Set one of {', '.join(variables)}."
 
 
-def _not_available(thing: str, status: str) -> str:
-    if status not in {each.value for each in JobStatus}:
+_UNUSABLE = {
+    "expired": "has expired at the provider",
+    "too_large": "is too large to be shown",
+    "broken": "is none that can be read",
+}
+
+
+def _not_available(thing: str, reason: str) -> str:
+    if reason in _UNUSABLE:
+        return f"The {thing} {_UNUSABLE[reason]}; get_job_status tells what else there is."
+    if reason not in {status.value for status in JobStatus}:
         return f"The job has no {thing}; get_job_status tells what it has."
-    if JobStatus(status).final:
-        return f"The job is {status} and left no {thing}; get_job_status tells the rest."
-    return f"There is no {thing} yet, the job is {status}; wait for it with wait_for_result."
+    if JobStatus(reason).final:
+        return f"The job is {reason} and left no {thing}; get_job_status tells the rest."
+    return f"There is no {thing} yet, the job is {reason}; wait for it with wait_for_result."
 
 
 def _base_url_hint(error: errors.ProviderError, tracker: Tracker, status: int | None) -> str:

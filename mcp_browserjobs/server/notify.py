@@ -221,25 +221,25 @@ class Updates:
         self._readers.pop(connection).leave()
 
     async def _subscribe(self, reader: Reader, uri: str, tasks: TaskGroup) -> None:
+        if uri in reader.subscriptions:
+            return
         try:
-            subscription = await self._subscription(uri)
-            if uri not in reader.subscriptions:
-                scope = reader.subscriptions[uri] = anyio.CancelScope()
-                await tasks.start(self._hold, subscription, scope)
+            await tasks.start(self._hold, reader, uri)
         except BrowserJobsError as error:
             raise MCPError(INVALID_PARAMS, explain(error, self._tracker), {"uri": uri}) from None
 
     async def _hold(
-        self,
-        subscription: Subscription,
-        scope: anyio.CancelScope,
-        *,
-        task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+        self, reader: Reader, uri: str, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
     ) -> None:
-        with scope:
-            async with self._subscribed(subscription):
-                task_status.started()
-                await anyio.sleep_forever()
+        with anyio.CancelScope() as scope:
+            reader.subscriptions[uri] = scope
+            try:
+                async with self._subscribed(await self._subscription(uri)):
+                    task_status.started()
+                    await anyio.sleep_forever()
+            finally:
+                if reader.subscriptions.get(uri) is scope:
+                    del reader.subscriptions[uri]
 
     # Both
 
@@ -257,16 +257,16 @@ class Updates:
         uri, job = subscription.uri, subscription.job
         if job is None:
             yield
-            return
-        spellings = self._uris.setdefault(job, Counter())
-        spellings[uri] += 1
-        try:
-            async with self._tracker.watching(job, followed=subscription.followed):
-                yield
-        finally:
-            spellings -= Counter([uri])
-            if not spellings:
-                del self._uris[job]
+        else:
+            spellings = self._uris.setdefault(job, Counter())
+            spellings[uri] += 1
+            try:
+                async with self._tracker.watching(job, followed=subscription.followed):
+                    yield
+            finally:
+                spellings -= Counter([uri])
+                if not spellings:
+                    del self._uris[job]
 
 
 def _connection(ctx: Request) -> Connection:

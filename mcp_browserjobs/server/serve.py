@@ -39,7 +39,7 @@ LARGEST_BODY = 1024 * 1024
 IDLE_SECONDS = 300.0
 """How long an older client may be silent, with no stream open, before its session is forgotten."""
 GRACE_SECONDS = 1
-LAST_SECONDS = 1.7
+LAST_SECONDS = 1.5
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ async def serve_stdio(tracker: Tracker) -> None:
         async with server.running(), anyio.create_task_group() as tasks:
             if sys.platform != "win32":
                 tasks.start_soon(_until_told, tasks.cancel_scope)
-            async with stdio_server(stdin=await _stdin()) as (incoming, outgoing):
+            async with _stdin() as stdin, stdio_server(stdin=stdin) as (incoming, outgoing):
                 await low.run(incoming, outgoing, low.create_initialization_options())
             _be_gone_soon()
             tasks.cancel_scope.cancel()
@@ -83,15 +83,21 @@ class _Lines:
         raise StopAsyncIteration
 
 
-async def _stdin() -> "anyio.AsyncFile[str] | None":
+@asynccontextmanager
+async def _stdin() -> AsyncIterator["anyio.AsyncFile[str] | None"]:
     """Stdin where it can be waited for, else None: on Windows, and where it is a file."""
     if sys.platform == "win32" or not (sys.stdin.isatty() or _is_stream(os.fstat(0).st_mode)):
-        return None
+        yield None
+        return
     reader = asyncio.StreamReader(limit=LONGEST_LINE)
-    await asyncio.get_running_loop().connect_read_pipe(
+    pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(0), "rb")
     )
-    return cast("anyio.AsyncFile[str]", _Lines(reader))
+    try:
+        yield cast("anyio.AsyncFile[str]", _Lines(reader))
+    finally:
+        pipe.close()
+        os.set_blocking(0, True)  # noqa: FBT003 - a terminal is the shell's again
 
 
 def _is_stream(mode: int) -> bool:

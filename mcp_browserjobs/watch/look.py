@@ -15,7 +15,18 @@ from ..errors import (
     ProviderUnavailableError,
     RateLimitedError,
 )
-from ..jobs import TITLE_CHARACTERS, Artifact, Event, Job, JobRef, JobRow, KeyState, LinkKind
+from ..jobs import (
+    TITLE_CHARACTERS,
+    Artifact,
+    Event,
+    FailureKind,
+    Job,
+    JobRef,
+    JobRow,
+    JobStatus,
+    KeyState,
+    LinkKind,
+)
 from ..providers.base import Provider, ReportsEvents, ReportsStatus
 from ..reported import clean, cleaned, status_word, without_capability_links
 from ..store import AccountState, Record, Store
@@ -102,10 +113,10 @@ class Looker:
         self._failed = {**recent, ref: (now, error)}
 
     @asynccontextmanager
-    async def asking(self, account: str) -> AsyncIterator[Provider]:
+    async def asking(self, account: str, *, seconds: float = LOOK_SECONDS) -> AsyncIterator[Provider]:
         """Frame requests to an account's provider.
 
-        They are given up after LOOK_SECONDS, and what the answers say of the key and the pace is written down.
+        They are given up after `seconds`, and what the answers say of the key and the pace is written down.
 
         Raises:
             RateLimitedError: the account rests; nothing was asked.
@@ -117,7 +128,7 @@ class Looker:
         if 0 < resting <= pace.REST_LONGEST:
             raise RateLimitedError(provider.name, account, retry_after=resting)
         try:
-            with anyio.fail_after(LOOK_SECONDS):
+            with anyio.fail_after(seconds):
                 yield provider
             await self._key_works(account, state)
         except TimeoutError:
@@ -179,6 +190,8 @@ class Looker:
                 cursor = page.cursor or cursor
                 if not page.has_more:
                     break
+        if record and record.stopped_at and provider.stop_reads_as_failure and job.status is JobStatus.FAILED:
+            job = job.model_copy(update={"status": JobStatus.CANCELLED, "failure": FailureKind.STOPPED_BY_USER})
         live = record.job.has & {"live_view"} if record and not job.status.final else frozenset()
         has = job.has | live | {ARTIFACT_OF[link.kind] for link in links}
         hosts, urls = provider.capability_hosts, [link.url for link in links]

@@ -1,17 +1,18 @@
 """Who looks: one loop a job, however many wait for it, in this process and in its siblings."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import anyio
 from anyio.abc import TaskGroup
 
 from ..errors import PASSING, BrowserJobsError, ProviderUnavailableError, RateLimitedError
-from ..jobs import JobRef
+from ..jobs import JobRef, JobStatus
 from ..store import Record, Store
 from . import pace
 from .look import Looker
@@ -20,6 +21,8 @@ SIBLING_SECONDS = 0.5
 """How often a process reads what its siblings wrote."""
 BEAT_SECONDS = 2.0
 LEASE_RETRY_SECONDS = 1.0
+PROVISIONAL_SECONDS = 900.0
+"""For so long a cancelled job is watched on where the provider may change its mind."""
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,7 @@ class Watcher:
 
     Args:
         floor: the shortest interval between looks that an account allows, by its name.
+        provisional: whether a cancelled job of an account may yet turn out otherwise.
         on_change: told of each job that changed, whoever looked.
     """
 
@@ -69,14 +73,17 @@ class Watcher:
         looker: Looker,
         clock: Callable[[], datetime],
         floor: Callable[[str], float],
+        provisional: Callable[[str], bool],
         on_change: Callable[[Record], None],
     ) -> None:
         self._store = store
         self._looker = looker
         self._clock = clock
         self._floor = floor
+        self._provisional = provisional
         self._on_change = on_change
-        self._process = uuid4().hex
+        self.process = uuid4().hex
+        self._errands = 0
         self._watches: dict[JobRef, Watch] = {}
         self._tasks: TaskGroup | None = None
 
@@ -94,7 +101,7 @@ class Watcher:
                     self._tasks = None
                     tasks.cancel_scope.cancel()
                     with anyio.CancelScope(shield=True):
-                        await self._store.leave(self._process)
+                        await self._store.leave(self.process)
         except BaseExceptionGroup as group:
             if len(group.exceptions) > 1:
                 raise
@@ -104,6 +111,24 @@ class Watcher:
     def watched(self) -> int:
         """How many jobs have a loop."""
         return len(self._watches)
+
+    def in_background(self, errand: Callable[..., Awaitable[None]], *args: Any) -> None:
+        """Run something that nobody need wait for; it ends with this at the latest."""
+
+        async def run() -> None:
+            self._errands += 1
+            try:
+                await errand(*args)
+            finally:
+                self._errands -= 1
+
+        self._task_group.start_soon(run)
+
+    @property
+    def _task_group(self) -> TaskGroup:
+        if self._tasks is None:
+            raise RuntimeError("the watcher is not running")
+        return self._tasks
 
     @asynccontextmanager
     async def watching(self, ref: JobRef, *, followed: bool) -> AsyncIterator[Watch]:
@@ -118,7 +143,7 @@ class Watcher:
         watch = self._watches[ref]
         watch.waiting += 1
         watch.following += followed
-        if watch.waiting == 1 or (watch.ended and not _is_over(watch.record)):
+        if watch.waiting == 1 or (watch.ended and not self._is_over(watch.record)):
             self._start(watch)
         elif followed:
             watch.poke()
@@ -143,10 +168,8 @@ class Watcher:
             self._on_change(record)
 
     def _start(self, watch: Watch) -> None:
-        if self._tasks is None:
-            raise RuntimeError("the watcher is not running")
         watch.ended, watch.trouble, watch.scope = False, None, anyio.CancelScope()
-        self._tasks.start_soon(self._run, watch)
+        self._task_group.start_soon(self._run, watch)
 
     async def _run(self, watch: Watch) -> None:
         with watch.scope:
@@ -163,11 +186,11 @@ class Watcher:
             watch.tell()
         if self._store.shared:
             with anyio.CancelScope(shield=True):
-                await self._store.release(watch.ref, self._process)
+                await self._store.release(watch.ref, self.process)
 
     async def _look_until_over(self, watch: Watch) -> None:
-        while not _is_over(watch.record):
-            if self._store.shared and not await self._store.lease(watch.ref, self._process, now=self._clock()):
+        while not self._is_over(watch.record):
+            if self._store.shared and not await self._store.lease(watch.ref, self.process, now=self._clock()):
                 await anyio.sleep(LEASE_RETRY_SECONDS)
                 continue
             if (delay := self._delay(watch)) > 0:
@@ -218,8 +241,8 @@ class Watcher:
         while True:
             try:
                 now = anyio.current_time()
-                if self._watches and (beaten_at is None or now - beaten_at >= BEAT_SECONDS):
-                    await self._store.beat(self._process, now=self._clock())
+                if (self._watches or self._errands) and (beaten_at is None or now - beaten_at >= BEAT_SECONDS):
+                    await self._store.beat(self.process, now=self._clock())
                     beaten_at = now
                 if (latest := await self._store.sibling_version()) != version:
                     version = latest
@@ -240,6 +263,8 @@ class Watcher:
                 watch.poke()
                 self._on_change(record)
 
-
-def _is_over(record: Record | None) -> bool:
-    return record is not None and record.job.status.final and record.detailed_at is not None
+    def _is_over(self, record: Record | None) -> bool:
+        if record is None or record.detailed_at is None or not record.job.status.final:
+            return False
+        young = (self._clock() - record.changed_at).total_seconds() < PROVISIONAL_SECONDS
+        return not (record.job.status is JobStatus.CANCELLED and young and self._provisional(record.ref.account))

@@ -212,7 +212,7 @@ async def test_a_sibling_takes_over_within_seconds_when_the_leader_dies(
         async with survivor.watching(ref, followed=False):
             watcher = leader._watcher
             await anyio.sleep(10)
-            assert await survivor.store.lease(ref, watcher._process, now=survivor.clock())
+            assert await survivor.store.lease(ref, watcher.process, now=survivor.clock())
             monkeypatch.setattr(watcher._store, "leave", _nothing)
             monkeypatch.setattr(watcher._store, "release", _nothing)
             assert watcher._tasks is not None

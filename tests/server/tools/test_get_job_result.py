@@ -6,14 +6,14 @@ from typing import Any
 import anyio
 import pytest
 
-from mcp_browserjobs.simulator.script import Finish, Queued, Script
+from mcp_browserjobs.simulator.script import Finish, Json, Queued, Script
 from mcp_browserjobs.simulator.world import World
 from tests.server.connected import ERAS, connected, refusal, told
 from tests.stage import new_world
 
 pytestmark = pytest.mark.anyio
 
-RESULT = {"items": [{"name": "kettle", "text": "x" * 900} for _ in range(20)], "none": None}
+RESULT: Json = {"items": [{"name": "kettle", "text": "x" * 900} for _ in range(20)], "none": None}
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def world() -> World:
     return new_world()
 
 
-def start(world: World, result: Any = None, seconds: float = 0) -> str:
-    return f"dari:{world.add('dari', Script(beats=(Queued(seconds), Finish(result or RESULT)))).id}"
+def start(world: World, result: Json = RESULT, seconds: float = 0) -> str:
+    return f"dari:{world.add('dari', Script(beats=(Queued(seconds), Finish(result)))).id}"
 
 
 @pytest.mark.parametrize("mode", ERAS)

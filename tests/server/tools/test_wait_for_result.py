@@ -178,8 +178,8 @@ async def reports(client: Client, **arguments: Any) -> list[tuple[float, float, 
 
 @pytest.mark.parametrize("mode", ERAS)
 async def test_progress_grows_and_comes_often_enough_but_not_too_often(world: World, mode: str) -> None:
-    steps = [*(Step(f"Clicked {each}", 0.3) for each in range(20)), Stall(FOREVER)]
-    job = start(world, Script(beats=(Queued(0), *steps)))
+    clicks = (Step(f"Clicked {each}", 0.3) for each in range(20))
+    job = start(world, Script(beats=(Queued(0), *clicks, Stall(FOREVER))))
     async with connected(world, mode=mode, client_info=Implementation(name="goose", version="1")) as client:
         seen = await reports(client, jobs=[job], wait_seconds=60)
     assert len(seen) >= 60 / 11

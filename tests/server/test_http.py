@@ -1,0 +1,82 @@
+"""The server over streamable HTTP and over SSE: a process that serves any number of clients."""
+
+import signal
+import sys
+import time
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.client.sse import sse_client
+
+from mcp_browserjobs.simulator.world import World
+from tests.server.connected import refusal
+from tests.server.outside import ALONE, ENDLESS, a_job_is_followed, address, provided, started
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.filterwarnings("ignore:resources/(un)?subscribe is removed as of 2026-07-28"),
+]
+
+LONGEST = 2.0
+"""How long a process may take to end."""
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def serve(transport: str) -> list[str]:
+    return ["serve", "--transport", transport, "--port", "0"]
+
+
+def target(url: str) -> Any:
+    return sse_client(url) if url.endswith("/sse") else url
+
+
+@pytest.mark.parametrize(
+    ("transport", "path", "mode"), [("http", "/mcp", "auto"), ("http", "/mcp", "legacy"), ("sse", "/sse", "legacy")]
+)
+async def test_a_job_is_followed_to_its_end(transport: str, path: str, mode: str) -> None:
+    world = World()
+    with provided(world) as environ, started(environ, *serve(transport)) as process:
+        url = address(process)
+        assert url.endswith(path)
+        await a_job_is_followed(world, target(url), mode)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize(("transport", "told_by"), [("http", signal.SIGTERM), ("sse", signal.SIGINT)])
+async def test_a_signal_ends_it_with_a_wait_and_a_stream_open(transport: str, told_by: signal.Signals) -> None:
+    world = World()
+    job = f"gobii:{world.add('gobii', ENDLESS).id}"
+    heard: list[str] = []
+    with provided(world) as environ, started(environ, *serve(transport)) as process:
+        async with Client(target(address(process))) as client, anyio.create_task_group() as tasks:
+
+            async def wait() -> None:
+                heard.append(await refusal(client, "wait_for_result", jobs=[job]))
+
+            async def listen() -> None:
+                async with client.listen(resource_subscriptions=["browserjobs://jobs"]) as updates:
+                    async for _ in updates:
+                        pass
+                heard.append("")
+
+            tasks.start_soon(wait)
+            tasks.start_soon(listen)
+            await anyio.sleep(0.3)
+            process.send_signal(told_by)
+            begin = time.monotonic()
+            assert await anyio.to_thread.run_sync(process.wait, 5) == 0
+            assert time.monotonic() - begin < LONGEST
+    assert sorted(heard) == ["", "This server was told to stop. The runs go on; call again when it is back."]
+
+
+def test_a_host_that_is_not_this_machine_is_refused() -> None:
+    with started(ALONE, *serve("http"), "--host", "0.0.0.0") as process:  # noqa: S104
+        assert process.stderr
+        assert process.wait(5) == 2
+        assert "--host" in process.stderr.read()

@@ -1,0 +1,71 @@
+"""Serving over HTTP, as far as it can be told within one process."""
+
+import socket
+
+import httpx2
+import pytest
+
+from mcp_browserjobs.errors import ConfigError
+from mcp_browserjobs.server.app import build
+from mcp_browserjobs.server.serve import Transport, application, serve_http
+from mcp_browserjobs.settings import Settings
+from mcp_browserjobs.tracker import Tracker
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def tracker() -> Tracker:
+    return Tracker(Settings())
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "jobs.example.com", "", "127.0.0.2"])  # noqa: S104 - refused
+@pytest.mark.parametrize("transport", ["http", "sse"])
+async def test_nobody_but_this_machine_is_served(tracker: Tracker, transport: Transport, host: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        await serve_http(tracker, transport, host, 0)
+    assert caught.value.setting == "--host"
+    assert "127.0.0.1" in caught.value.problem
+
+
+async def test_a_port_in_use_is_named(tracker: Tracker) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigError) as caught:
+        await serve_http(tracker, "http", "127.0.0.1", taken.getsockname()[1])
+    assert caught.value.setting == "--port"
+    assert "choose another" in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "127.0.0.1:8931"}, 400),
+        ({"host": "localhost:8931", "origin": "http://localhost:3000"}, 400),
+        ({"host": "[::1]:8931"}, 400),
+        ({"host": "evil.example"}, 421),
+        ({"host": "127.0.0.1.evil.example:80"}, 421),
+        ({"host": "localhost:8931", "origin": "https://evil.example"}, 403),
+    ],
+)
+async def test_pages_of_other_hosts_are_turned_away(tracker: Tracker, headers: dict[str, str], status: int) -> None:
+    server = build(tracker)
+    app = application(server, "http")
+    async with server.session_manager.run(), httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as http:
+        accept = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
+        reply = await http.post("http://localhost/mcp", content=b"{", headers=accept | headers)
+    assert reply.status_code == status
+
+
+async def test_messages_from_other_hosts_are_turned_away_over_sse_too(tracker: Tracker) -> None:
+    app = application(build(tracker), "sse")
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as http:
+        reply = await http.post("http://evil.example/messages/", json={})
+    assert reply.status_code == 421
+
+
+@pytest.mark.parametrize("transport", ["http", "sse"])
+async def test_health_can_be_asked_for(tracker: Tracker, transport: Transport) -> None:
+    app = application(build(tracker), transport)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as http:
+        reply = await http.get("http://127.0.0.1/healthz")
+    assert reply.status_code == 200
+    assert reply.json() == {"ok": True}

@@ -1,0 +1,304 @@
+"""Answers, pauses, cancels and starts, over the wire against the pretend providers."""
+
+from pathlib import Path
+
+import anyio
+import httpx2
+import pytest
+
+from mcp_browserjobs.acting import START_SECONDS, Actor
+from mcp_browserjobs.errors import (
+    ActingDisabledError,
+    InvalidArgumentError,
+    NotSupportedError,
+    OutOfCreditsError,
+    RefusedRequestError,
+    UnknownOutcomeError,
+)
+from mcp_browserjobs.jobs import EventKind, JobStatus
+from mcp_browserjobs.simulator.script import Ask, Finish, Queued, Script, Step
+from mcp_browserjobs.simulator.world import World
+from mcp_browserjobs.tracker import Tracker
+from tests.stage import Wire, new_world, tracker_in
+
+pytestmark = pytest.mark.anyio
+
+ASKING = Script(beats=(Queued(), Ask("Which?", ("a", "b")), Step("Chose"), Ask("Sure?"), Finish("Done.")))
+LONG = Script(beats=(Queued(), Step("Loading", 500), Finish("Done.")))
+
+
+@pytest.fixture
+def world() -> World:
+    return new_world(retired=False)
+
+
+def posts(world: World) -> list[str]:
+    return [f"{asked.method} {asked.path}" for asked in world.requests if asked.method != "GET"]
+
+
+async def reach(tracker: Tracker, ref: str, status: JobStatus) -> None:
+    while (await tracker.look(ref)).status is not status:
+        await anyio.sleep(1)
+
+
+async def told(tracker: Tracker, ref: str) -> list[str]:
+    log = await tracker.events(ref, limit=200)
+    return [str(event.reported["status"]) for event in log.events if event.kind is EventKind.STATUS]
+
+
+# Answers
+
+
+async def test_an_answer_reaches_the_pending_question_and_the_job_goes_on(world: World) -> None:
+    job = world.add("dari", ASKING)
+    ref = f"dari:{job.id}"
+    async with tracker_in(world) as tracker:
+        actor = Actor(tracker)
+        await reach(tracker, ref, JobStatus.WAITING_FOR_INPUT)
+        acted = await actor.answer(ref, "b")
+        assert (acted.asked, acted.took_effect) == ("answer", True)
+        assert acted.view.status is JobStatus.RUNNING
+        await reach(tracker, ref, JobStatus.WAITING_FOR_INPUT)
+        question = (await tracker.look(ref)).seen.job.question
+        assert question is not None
+        assert (await actor.answer(ref, "yes", question_id=question.id)).took_effect
+        assert (await tracker.wait([ref], seconds=30)).views[0].status is JobStatus.COMPLETED
+
+
+async def test_an_answer_that_comes_too_late_is_told_to_have_done_nothing(world: World) -> None:
+    job = world.add("dari", ASKING)
+    ref = f"dari:{job.id}"
+    async with tracker_in(world) as tracker:
+        actor = Actor(tracker)
+        assert (await actor.answer(ref, "b")).took_effect is False
+        await reach(tracker, ref, JobStatus.WAITING_FOR_INPUT)
+        assert (await actor.answer(ref, "b", question_id="another")).took_effect is False
+        assert posts(world) == []
+        question = (await tracker.look(ref)).seen.job.question
+        assert question is not None
+        job.answer(question.id, "a")
+        acted = await actor.answer(ref, "b")
+        assert len(posts(world)) == 1
+        assert acted.view.status is JobStatus.RUNNING
+        with pytest.raises(InvalidArgumentError):
+            await actor.answer(ref, " ")
+
+
+async def test_a_provider_that_takes_no_answers_says_so(world: World) -> None:
+    job = world.add("gobii", LONG)
+    async with tracker_in(world) as tracker:
+        actor = Actor(tracker)
+        for call in (actor.answer(f"gobii:{job.id}", "x"), actor.pause(f"gobii:{job.id}"), actor.resume(f"gobii:{job.id}")):
+            with pytest.raises(NotSupportedError):
+                await call
+
+
+# Control
+
+
+async def test_pausing_and_resuming_may_be_repeated(world: World) -> None:
+    job = world.add("dari", LONG)
+    ref = f"dari:{job.id}"
+    async with tracker_in(world) as tracker:
+        actor = Actor(tracker)
+        await reach(tracker, ref, JobStatus.RUNNING)
+        for _ in range(2):
+            acted = await actor.pause(ref)
+            assert (acted.took_effect, acted.view.status) == (True, JobStatus.PAUSED)
+        for _ in range(2):
+            acted = await actor.resume(ref)
+            assert (acted.took_effect, acted.view.status) == (True, JobStatus.RUNNING)
+        assert len(posts(world)) == 2
+
+
+@pytest.mark.parametrize("provider", ["dari", "gobii", "browser_use", "browser_use_v2", "browser_use_v3"])
+async def test_a_cancel_is_verified_and_may_be_repeated(world: World, provider: str) -> None:
+    job = world.add(provider, LONG)
+    ref = f"{provider}:{job.id}"
+    async with tracker_in(world) as tracker:
+        actor = Actor(tracker)
+        await reach(tracker, ref, JobStatus.RUNNING)
+        for _ in range(2):
+            acted = await actor.cancel(ref)
+            assert (acted.asked, acted.took_effect, acted.view.status) == ("cancel", True, JobStatus.CANCELLED)
+        assert len(posts(world)) == 1
+
+
+async def test_a_finished_job_is_left_as_it_is(world: World) -> None:
+    job = world.add("dari", Script(beats=(Finish("Done."),)))
+    async with tracker_in(world) as tracker:
+        acted = await Actor(tracker).cancel(f"dari:{job.id}")
+        assert (acted.took_effect, acted.view.status) == (False, JobStatus.COMPLETED)
+        assert posts(world) == []
+
+
+async def test_a_failure_without_our_stop_stays_a_failure(world: World) -> None:
+    job = world.add("dari", LONG)
+    async with tracker_in(world) as tracker:
+        await reach(tracker, f"dari:{job.id}", JobStatus.RUNNING)
+        job.cancel()
+        await anyio.sleep(2)
+        assert (await tracker.look(f"dari:{job.id}")).status is JobStatus.FAILED
+
+
+async def test_a_cancel_that_the_provider_overwrites_is_corrected_in_the_log(world: World) -> None:
+    job = world.add("gobii", Script(beats=(Queued(), Step("Loading", 60), Finish("Done all the same."))))
+    ref = f"gobii:{job.id}"
+    async with tracker_in(world) as tracker:
+        await reach(tracker, ref, JobStatus.RUNNING)
+        assert (await Actor(tracker).cancel(ref)).view.status is JobStatus.CANCELLED
+        await anyio.sleep(120)
+        record = await tracker.store.load((await tracker.resolve(ref)))
+        assert record is not None
+        assert record.job.status is JobStatus.COMPLETED
+        assert await told(tracker, ref) == ["queued", "running", "cancelled", "completed"]
+
+
+async def test_read_only_means_that_nothing_acts(world: World) -> None:
+    job = world.add("dari", LONG)
+    async with tracker_in(world, BROWSERJOBS_READ_ONLY="1", BROWSERJOBS_ALLOW_START="1") as tracker:
+        actor = Actor(tracker)
+        for call in (
+            actor.answer(f"dari:{job.id}", "x"),
+            actor.cancel(f"dari:{job.id}"),
+            actor.pause(f"dari:{job.id}"),
+            actor.resume(f"dari:{job.id}"),
+            actor.start("gobii", "Buy", parameters={}, allowed=True),
+        ):
+            with pytest.raises(ActingDisabledError):
+                await call
+        assert posts(world) == []
+
+
+# Starts
+
+
+async def test_starting_must_be_allowed(world: World) -> None:
+    async with tracker_in(world) as tracker:
+        with pytest.raises(ActingDisabledError) as caught:
+            await Actor(tracker).start("gobii", "Buy", parameters={})
+        assert caught.value.setting == "BROWSERJOBS_ALLOW_START"
+        assert (await Actor(tracker).start("gobii", "Buy", parameters={}, allowed=True)).took_effect
+
+
+@pytest.mark.parametrize("provider", ["gobii", "browser_use", "browser_use_v2", "browser_use_v3", "browser_use_v1"])
+async def test_the_same_start_twice_starts_one_run(world: World, provider: str) -> None:
+    async with tracker_in(world, BROWSERJOBS_ALLOW_START="1") as tracker:
+        actor = Actor(tracker)
+        first = await actor.start(provider, "Buy a kettle", parameters={})
+        again = await actor.start(provider, "Buy a kettle", parameters={})
+        assert first.took_effect
+        assert again.view.reference == first.view.reference
+        assert len(world.jobs(provider)) == 1
+        await actor.start(provider, "Buy two kettles", parameters={})
+        await anyio.sleep(200)
+        later = await actor.start(provider, "Buy a kettle", parameters={})
+        assert later.view.reference != first.view.reference
+        assert len(world.jobs(provider)) == 3
+
+
+async def test_a_key_is_the_same_start_for_good_and_for_one_task(world: World) -> None:
+    async with tracker_in(world, BROWSERJOBS_ALLOW_START="1") as tracker:
+        actor = Actor(tracker)
+        first = await actor.start("gobii", "Buy", parameters={}, key="monday")
+        other = await actor.start("gobii", "Buy", parameters={}, key="tuesday")
+        assert other.view.reference != first.view.reference
+        await anyio.sleep(1000)
+        assert (await actor.start("gobii", "Buy", parameters={}, key="monday")).view.reference == first.view.reference
+        with pytest.raises(InvalidArgumentError):
+            await actor.start("gobii", "Sell", parameters={}, key="monday")
+        assert len(world.jobs("gobii")) == 2
+
+
+async def test_dari_is_told_the_portal_and_the_form(world: World) -> None:
+    async with tracker_in(world, BROWSERJOBS_ALLOW_START="1") as tracker:
+        acted = await Actor(tracker).start("dari", "demo-org/contact_form", parameters={"email": "a@b.example"})
+        assert acted.view.reference.startswith("dari:demo-org/contact_form/")
+
+
+class Slow(Wire):
+    """Carries a request that is no GET only after a while, or loses its reply."""
+
+    seconds = 0.0
+    loses = False
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.method == "GET":
+            return await super().handle_async_request(request)
+        await anyio.sleep(self.seconds)
+        response = await super().handle_async_request(request)
+        if self.loses:
+            raise httpx2.ReadError("lost", request=request)
+        return response
+
+
+async def test_a_slow_start_answers_in_time_with_a_name_that_every_verb_takes(world: World) -> None:
+    async with tracker_in(world, transport=Slow, BROWSERJOBS_ALLOW_START="1") as tracker:
+        Slow.seconds, Slow.loses = 6.0, False
+        start = anyio.current_time()
+        acted = await Actor(tracker).start("gobii", "Buy", parameters={}, key="k")
+        assert anyio.current_time() - start <= 4
+        assert (acted.took_effect, acted.view.reference) == (None, "gobii:start/k")
+        assert START_SECONDS < 4
+        view = await tracker.look("gobii:start/k")
+        assert view.reference == f"gobii:{world.jobs('gobii')[0].id}"
+        assert (await tracker.wait(["gobii:start/k"], seconds=60)).views[0].status is JobStatus.COMPLETED
+
+
+async def test_a_lost_reply_is_found_in_the_list(world: World) -> None:
+    async with tracker_in(world, transport=Slow, BROWSERJOBS_ALLOW_START="1") as tracker:
+        Slow.seconds, Slow.loses = 0.0, True
+        acted = await Actor(tracker).start("gobii", "Buy", parameters={})
+        assert acted.took_effect
+        assert len(world.jobs("gobii")) == 1
+
+
+async def test_a_lost_reply_without_a_list_is_said_to_be_unknown_and_never_repeated(world: World) -> None:
+    async with tracker_in(world, transport=Slow, BROWSERJOBS_ALLOW_START="1") as tracker:
+        Slow.seconds, Slow.loses = 0.0, True
+        actor = Actor(tracker)
+        for _ in range(2):
+            with pytest.raises(UnknownOutcomeError):
+                await actor.start("dari", "demo-org/contact_form", parameters={"a": "b"}, key="k")
+            await anyio.sleep(60)
+        assert len(world.jobs("dari")) == 1
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+async def test_a_kill_between_request_and_reply_starts_one_run(world: World, tmp_path: Path, *, arrived: bool) -> None:
+    environ = {"BROWSERJOBS_STORE": str(tmp_path / "jobs.sqlite3"), "BROWSERJOBS_ALLOW_START": "1"}
+    Slow.seconds, Slow.loses = (0.0, False) if arrived else (1000.0, False)
+    async with tracker_in(world, transport=Hanging if arrived else Slow, **environ) as tracker:
+        with anyio.move_on_after(1):
+            await Actor(tracker).start("gobii", "Buy", parameters={})
+    Slow.seconds = 0.0
+    await anyio.sleep(15)
+    async with tracker_in(world, **environ) as tracker:
+        acted = await Actor(tracker).start("gobii", "Buy", parameters={})
+        assert acted.took_effect
+        assert acted.view.reference == f"gobii:{world.jobs('gobii')[0].id}"
+        assert len(world.jobs("gobii")) == 1
+
+
+class Hanging(Wire):
+    """Carries a request that is no GET, and never brings its reply."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = await super().handle_async_request(request)
+        if request.method != "GET":
+            await anyio.sleep_forever()
+        return response
+
+
+async def test_what_the_provider_refuses_may_be_asked_for_again(world: World) -> None:
+    async with tracker_in(world, BROWSERJOBS_ALLOW_START="1") as tracker:
+        actor = Actor(tracker)
+        world.out_of_credits = True
+        with pytest.raises(OutOfCreditsError):
+            await actor.start("gobii", "Buy", parameters={}, key="k")
+        world.out_of_credits = False
+        with pytest.raises(RefusedRequestError):
+            await actor.start("gobii", "Buy", parameters={"output_schema": 5}, key="bad")
+        assert (await actor.start("gobii", "Buy", parameters={}, key="k")).took_effect
+        with pytest.raises(InvalidArgumentError):
+            await actor.start("gobii", "  ", parameters={})

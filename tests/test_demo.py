@@ -1,0 +1,64 @@
+"""The story on the terminal, on virtual time and once for real."""
+
+from pathlib import Path
+
+import anyio
+import pytest
+from click.testing import CliRunner
+
+from mcp_browserjobs import cli, demo
+from mcp_browserjobs.exits import Exit
+from tests.conftest import virtual_clock
+
+
+@pytest.mark.anyio
+async def test_the_whole_story_is_told_in_under_half_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await demo.play(clock=virtual_clock) is Exit.COMPLETED
+    assert 20 < anyio.current_time() < 26
+    told = capsys.readouterr().out
+    for part in (
+        "    status: running",
+        "Opened the shop",
+        "    status: failed",
+        "    reported.error: The page asked for a login that we do not have.",
+        "    status: waiting_for_input",
+        '    reported.question.options: ["white", "blue", "black"]',
+        "    status: completed",
+        "question  Which colour shall I order?",
+        '    reported.result: {"shop": "shop.example", "price": 42, "currency": "EUR"}',
+        '"mcpServers"',
+    ):
+        assert part in told
+    assert "\x1b" not in told
+    assert all(line == line.rstrip() for line in told.splitlines())
+
+
+@pytest.mark.anyio
+async def test_references_stay_whole_in_a_narrow_place(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    await demo.play(clock=virtual_clock)
+    told = capsys.readouterr().out.splitlines()
+    whole = [line for line in told if line.startswith("  dari:demo-org/contact_form/")]
+    assert {len(line) for line in whole} == {2 + len("dari:demo-org/contact_form/") + 36}
+    assert all(len(line) <= 50 for line in told if line not in whole)
+
+
+def test_it_runs_fast_without_keys_or_a_store(tmp_path: Path) -> None:
+    nothing = {"BROWSERJOBS_STORE": str(tmp_path / "jobs.sqlite3"), "COLUMNS": "80", "DARI_API_KEY": None}
+    result = CliRunner().invoke(cli.main, ["demo", "--fast"], env=nothing, catch_exceptions=False)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "Now with jobs of your own:" in result.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.anyio
+async def test_it_has_colours_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    await demo.play(clock=virtual_clock)
+    assert "\x1b[36mget_job_status" in capsys.readouterr().out
