@@ -162,7 +162,7 @@ class Store:
             try:
                 if path != MEMORY:
                     _make_private(Path(path))
-                self._db = sqlite3.connect(path, isolation_level=None, timeout=LOCK_PATIENCE)
+                self._db = sqlite3.connect(path, isolation_level=None, timeout=0)
                 opened.callback(self._db.close)
                 self._open_patiently()
             except (sqlite3.Error, OSError) as error:
@@ -184,7 +184,7 @@ class Store:
             try:
                 return self._open()
             except sqlite3.OperationalError as error:
-                # SQLite itself does not wait where two that make the same file would wait for each other.
+                # SQLite's own patience has a gap, where two that make the same file would wait for each other.
                 if _code(error) not in LOCKED or time.monotonic() > deadline:
                     raise
             time.sleep(0.005)
@@ -197,7 +197,6 @@ class Store:
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("PRAGMA foreign_keys = ON")
         self._migrate()
-        self._db.execute("PRAGMA busy_timeout = 0")
 
     def _migrate(self) -> None:
         while (version := self._pragma("user_version")) != len(MIGRATIONS):
@@ -637,10 +636,10 @@ def _without_meters(job: Job) -> Job:
 def _status_event(job: Job, before: JobStatus | None, now: datetime) -> Event:
     """The event of a change of status, dated as well as what the provider says allows."""
     match job.status:
-        case JobStatus.QUEUED:
-            moment = job.created_at
-        case JobStatus.RUNNING if before in (None, JobStatus.QUEUED):
-            moment = job.started_at or job.created_at
+        case JobStatus.QUEUED | JobStatus.RUNNING if before is None:
+            moment = job.started_at or job.created_at or job.updated_at
+        case JobStatus.RUNNING if before is JobStatus.QUEUED:
+            moment = job.started_at or job.updated_at
         case _:
             moment = job.finished_at if job.status.final else job.updated_at
     return Event(

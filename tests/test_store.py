@@ -638,6 +638,15 @@ async def test_a_status_event_happened_when_the_provider_says_so_and_never_in_th
     assert [event.at for event in await log(store)] == [later(-60), later(12), later(30), later(40)]
 
 
+async def test_a_start_happened_when_the_provider_says_so(store: Store) -> None:
+    made = job("queued", created_at=later(-9), updated_at=later(-1))
+    for told in (made, job("running", created_at=later(-9), started_at=later(-4), updated_at=later(-1))):
+        await look(store, told)
+    await look(store, job("running", started_at=later(-4), updated_at=later(-1)), ref=JobRef("dari", "2"))
+    assert [event.at for event in await log(store)] == [later(-9), later(-4)]
+    assert [event.at for event in await log(store, JobRef("dari", "2"))] == [later(-4)]
+
+
 async def test_a_status_event_is_not_the_providers_and_never_taken_for_it(store: Store) -> None:
     await look(store, events=[step("")])
     assert len(await log(store)) == 2

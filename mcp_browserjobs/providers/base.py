@@ -236,7 +236,7 @@ class Http:
             failure = self._failure(method, status, response.headers)
             if isinstance(failure, RefusedRequestError):
                 answer = self._json(await self._body(response, MAX_BODY_BYTES), status)
-                failure = self.not_accepted(fields_of(body, answer))
+                failure = self.not_accepted(fields_of(body if isinstance(body, dict) else {}, answer))
             raise failure
 
     @asynccontextmanager
@@ -346,15 +346,14 @@ def _field_paths(error: ValidationError) -> str:
     return ", ".join(sorted(paths)[:5])
 
 
-def fields_of(sent: JsonValue, answer: JsonValue) -> str:
+def fields_of(sent: Mapping[str, JsonValue], answer: JsonValue) -> str:
     """Which of the fields that were sent a refusal speaks of, in FastAPI's manner or Django's."""
     named = dict(answer) if isinstance(answer, dict) else {}
     problems = named.pop("detail", None)
     details = problems if isinstance(problems, list) else []
     places = [problem.get("loc") for problem in details if isinstance(problem, dict)]
     words = {word for place in places if isinstance(place, list) for word in place[:2] if isinstance(word, str)}
-    fields = sent if isinstance(sent, dict) else {}
-    return ", ".join(_path_part(field) for field in fields if field in words | named.keys())
+    return ", ".join(_path_part(field) for field in sent if field in words | named.keys())
 
 
 def _path_part(part: int | str) -> str:

@@ -76,7 +76,7 @@ class NewTask(Wire):
     """The answer to a start."""
 
     id: Annotated[str, Field(pattern=f"^{UUID}$")]
-    agent_id: Annotated[Optional[str], Field(pattern=f"^{UUID}$")] = None
+    agent_id: Optional[Annotated[str, Field(pattern=f"^{UUID}$")]] = None
 
 
 class Gobii(Provider):

@@ -97,7 +97,8 @@ async def _stdin() -> AsyncIterator["anyio.AsyncFile[str] | None"]:
         yield cast("anyio.AsyncFile[str]", _Lines(reader))
     finally:
         pipe.close()
-        os.set_blocking(0, True)  # noqa: FBT003 - a terminal is the shell's again
+        # A terminal is the shell's again.
+        os.set_blocking(0, True)
 
 
 def _is_stream(mode: int) -> bool:

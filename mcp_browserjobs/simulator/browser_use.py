@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .browser_use_cloud import Cloud, cost, live_url, recording_url, text
+from .browser_use_cloud import Cloud, cost, headline, live_url, recording_url, text
 from .fastapi import body_of, invalid, number_in, text_in, uuid_in
 from .script import Happening, Json, Phase, PretendJob, What
 from .vendor import address, refused
@@ -161,7 +161,7 @@ class BrowserUse(Cloud):
         return {
             "id": job.id,
             "task": job.script.title,
-            "title": job.script.title if state.started_at else None,
+            "title": headline(job.script.title) if state.started_at else None,
             "model": job.notes.get("model", MODEL),
             "contextLimit": 200_000,
             "status": self._status(job),

@@ -1,10 +1,10 @@
 """What the generations of the pretend Browser Use Cloud share: the key, the limits, the account, the pictures.
 
-Not known, and so of our own making: the body for a wrong key.
+Not known, and so of our own making: the body for a wrong key, and that links last as long everywhere as in API v3.
 """
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from starlette.requests import Request
@@ -16,6 +16,8 @@ from .script import Json, PretendJob, State
 from .vendor import Vendor, address, refused
 
 PICTURE = "/pictures/{id}/{number:int}.png"
+LINK_LASTS = timedelta(minutes=5)
+TITLE_WORDS = 5
 
 
 class Cloud(Vendor):
@@ -60,8 +62,18 @@ class Cloud(Vendor):
         return JSONResponse(self.account)
 
     async def picture(self, request: Request) -> Response:
-        self.job(request.path_params["id"], unknown="Not Found")
+        self.linked_job(request)
         return Response(picture(request.path_params["number"]), media_type="image/png")
+
+    def linked_job(self, request: Request) -> PretendJob:
+        """The job that a signed link leads to, as long as the link lasts."""
+        job = self.job(request.path_params["id"], unknown="Not Found")
+        path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+        expires = request.query_params.get("expires", "")
+        late = not expires.isdigit() or int(expires) < self.world.clock().timestamp()
+        if late or request.query_params.get("signature") != job.named(f"{path} {expires}"):
+            raise refused(403, "Request has expired")
+        return job
 
     def check_credits(self) -> None:
         """Refuse to start anything when there is no money."""
@@ -71,7 +83,18 @@ class Cloud(Vendor):
 
 def picture_url(request: Request, job: PretendJob, number: int) -> str:
     """A link to a screenshot of a job."""
-    return address(request, f"/pictures/{job.id}/{number}.png")
+    return signed_url(request, job, f"/pictures/{job.id}/{number}.png")
+
+
+def signed_url(request: Request, job: PretendJob, path: str) -> str:
+    """A link to a file of a job that needs no key and lasts for some minutes."""
+    expires = int((job.clock() + LINK_LASTS).timestamp())
+    return f"{address(request, path)}?expires={expires}&signature={job.named(f'{path} {expires}')}"
+
+
+def headline(task: str) -> str:
+    """A title made from a task."""
+    return " ".join(task.split()[:TITLE_WORDS])
 
 
 def live_url(job: PretendJob) -> str:

@@ -1,6 +1,6 @@
 """A pretend Browser Use Cloud, API v2: tasks, each in a session of its own that closes when the task ends.
 
-Not known, and so of our own making: what a judgement holds, and what comes of stopping a task that is over.
+Not known, and so of our own making: what a judgement and a log hold, and what comes of stopping a task that is over.
 """
 
 import json
@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from .browser_use_cloud import Cloud, cost, live_url, picture_url, recording_url, text
+from .browser_use_cloud import Cloud, cost, live_url, picture_url, recording_url, signed_url, text
 from .fastapi import body_of, invalid, number_in, text_in, uuid_in
 from .script import Json, Phase, PretendJob
 from .vendor import refused
@@ -41,6 +41,7 @@ class BrowserUseV2(Cloud):
             self.route("PATCH", "/tasks/{task_id}", self.update),
             self.route("GET", "/tasks/{task_id}/status", self.status),
             self.route("GET", "/tasks/{task_id}/logs", self.logs),
+            self.route("GET", "/logs/{id}/task.log", self.log, key=False),
             self.route("GET", "/sessions/{session_id}", self.session),
             *self.common_routes(),
         ]
@@ -86,7 +87,12 @@ class BrowserUseV2(Cloud):
         )
 
     async def logs(self, request: Request) -> Response:
-        return JSONResponse({"downloadUrl": f"https://storage.example/logs/{self._task(request).id}.log"})
+        job = self._task(request)
+        return JSONResponse({"downloadUrl": signed_url(request, job, f"/logs/{job.id}/task.log")})
+
+    async def log(self, request: Request) -> Response:
+        happenings = self.linked_job(request).state().happenings
+        return PlainTextResponse("".join(f"{_time(each.at)} {each.what} {each.text}\n" for each in happenings))
 
     async def session(self, request: Request) -> Response:
         job = self.job(uuid_in(request, "session_id"), "session", unknown="Session not found")

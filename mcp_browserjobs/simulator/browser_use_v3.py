@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .browser_use_cloud import Cloud, cost, live_url, picture_url, recording_url, text, time
+from .browser_use_cloud import Cloud, cost, headline, live_url, picture_url, recording_url, text, time
 from .fastapi import body_of, invalid, number_in, uuid_in
 from .script import FOREVER, Json, PretendJob, Queued, Script, What
 from .vendor import refused
@@ -110,7 +110,7 @@ class BrowserUseV3(Cloud):
             "id": job.id,
             "status": self._status(job),
             "model": job.notes.get("model", "claude-opus-4.7"),
-            "title": job.script.title if state.started_at else None,
+            "title": headline(job.script.title) if state.started_at else None,
             "output": state.result,
             "outputSchema": job.notes.get("outputSchema"),
             "stepCount": len(steps),

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from .archives import hostile_archive
 from .fastapi import body_of, invalid, text_in, uuid_in
 from .pictures import archive
 from .script import Happening, Json, Phase, PretendJob, What
@@ -84,8 +85,10 @@ class Dari(Vendor):
             raise refused(404, "Portal not found")
         if not isinstance(body.get("form_data", {}), dict):
             raise invalid("body", "form_data", say="Input should be a valid dictionary", kind="dict_type")
+        if {"form_data", "document_bundle_id"} <= body.keys():
+            raise invalid("body", "form_data", say="Give form_data or document_bundle_id", kind="value_error")
         uuid = str(uuid4())
-        self.world.start(self.name, portal, f"{org}/{portal}/{uuid}")
+        self.world.start(self.name, portal, f"{org}/{portal}/{uuid}").notes |= body
         return JSONResponse({"job_id": uuid})
 
     async def status(self, request: Request) -> Response:
@@ -102,7 +105,7 @@ class Dari(Vendor):
         newer: dict[str, Json] = {
             "result": state.result,
             "has_logs": True,
-            "has_screenshots": True,
+            "has_screenshots": any(each.what == "step" for each in state.happenings),
             "session_cost_usd": cost,
         }
         is_older = self.world.dialect == "task"
@@ -131,9 +134,11 @@ class Dari(Vendor):
 
     async def screenshots(self, request: Request) -> Response:
         state = self._job(request).state()
-        if state.finished_at is None:
+        steps = sum(each.what == "step" for each in state.happenings)
+        if state.finished_at is None or not steps:
             raise refused(404, "No screenshots available")
-        return Response(archive(sum(each.what == "step" for each in state.happenings)), media_type="application/gzip")
+        how = self.world.archive
+        return Response(archive(steps) if how is None else hostile_archive(how), media_type="application/gzip")
 
     def _serves(self, generation: str, verb: str) -> bool:
         match self.world.dialect:

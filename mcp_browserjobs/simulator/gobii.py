@@ -108,6 +108,8 @@ class Gobii(Vendor):
         agent = request.path_params.get("agent", body.get("agent"))
         if agent is not None and agent not in self._agents():
             raise wrong("agent", f'Invalid pk "{agent}" - object does not exist.')
+        if "credits_cost" in body:
+            raise RefusedError(500, {"detail": "Internal server error.", "error_id": str(uuid4())})
         if self.world.out_of_credits:
             raise RefusedError(402, {"message": "User does not have enough task credits to create a new task."})
         job = self.world.start(self.name, prompt or "")

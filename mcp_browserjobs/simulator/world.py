@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Literal, NamedTuple
 from uuid import uuid4
 
+from .archives import Hostile
 from .script import Clock, PretendJob, Script, Trouble, wall_clock
 from .stories import QUICK, STORIES
 
@@ -36,6 +37,7 @@ class World:
         out_of_credits: whether starting a job is refused for lack of money.
         dialect: which of Dari's documented generations is served; "mixed" has the routes where the pages show them.
         retired: whether Browser Use's first API is gone.
+        archive: what comes instead of an archive of screenshots, None for the archive itself.
         grace: for how many seconds Browser Use does not know a run that it has just made.
     """
 
@@ -48,6 +50,7 @@ class World:
     out_of_credits: bool = False
     dialect: Literal["jobs", "task", "mixed"] = "jobs"
     retired: bool = True
+    archive: Hostile | None = None
     grace: float = 0
     requests: list[Asked] = field(default_factory=list)
     _jobs: dict[str, dict[str, PretendJob]] = field(default_factory=dict)

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -164,7 +165,7 @@ FAILURES: list[tuple[BrowserJobsError, str]] = [
     (errors.NotAvailableError("screenshot", "too_large"), "too large"),
     (errors.NotAvailableError("screenshot", "broken"), "none that can be read"),
     (errors.ActingDisabledError("BROWSERJOBS_READ_ONLY"), "BROWSERJOBS_READ_ONLY"),
-    (errors.AuthenticationError(*AT_DARI, variable="DARI_API_KEY"), "check DARI_API_KEY"),
+    (errors.AuthenticationError(*AT_DARI, variable="DARI_API_KEY"), "DARI_API_KEY"),
     (errors.PermissionDeniedError(*AT_DARI), "does not let it see this."),
     (errors.PermissionDeniedError(*AT_DARI, reason="another organization"), "(another organization)"),
     (errors.OutOfCreditsError(*AT_DARI), "top up"),
@@ -265,6 +266,11 @@ def test_what_there_is_room_for_is_not_cut() -> None:
     assert reported["current_step"] == said
     assert [each["text"] for each in reported["latest_events"]] == [said] * 3
     assert answers.job_answer(view("failed", said=said * 3))["reported"]["error"] == said * 3
+
+
+def test_a_job_with_a_very_long_name_still_says_something() -> None:
+    seen = replace(view(said=LONG[0]), reference="dari:" + "x" * 1500)
+    assert 20 < len(answers.job_answer(seen)["reported"]["current_step"]) <= 40
 
 
 def test_a_cut_text_is_whole_characters_and_says_that_it_was_cut() -> None:
@@ -560,7 +566,7 @@ def test_accounts_are_told_without_their_keys() -> None:
     assert KEY not in json.dumps(answer)
     assert [row["key"] for row in answer["accounts"]] == ["works", "missing", "refused"]
     assert [row.get("key_variable") for row in answer["accounts"]] == [None, "HERE_KEY", "CLOUD_KEY"]
-    assert "check CLOUD_KEY" in answer["accounts"][2]["problem"]
+    assert "CLOUD_KEY" in answer["accounts"][2]["problem"]
     assert not list(nulls(answer))
 
 
