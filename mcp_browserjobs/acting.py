@@ -28,7 +28,8 @@ from .jobs import START_PREFIX, TITLE_CHARACTERS, JobRef, JobStatus, Started
 from .providers.base import CancelsJobs, ListsJobs, PausesJobs, Provider, ResumesJobs, StartsJobs, TakesAnswers
 from .reported import clean
 from .store import Start
-from .tracker import JobView, Tracker
+from .tracker import Tracker
+from .views import JobView
 from .watch.watcher import PROVISIONAL_SECONDS
 
 VERIFY_SECONDS = 8.0

@@ -31,7 +31,8 @@ from .jobs import JobRef, JobStatus
 from .providers.base import Connections
 from .server import answers
 from .settings import Settings, from_environment
-from .tracker import JobView, Need, Tracker, Until
+from .tracker import Tracker
+from .views import JobView, Need, Until
 from .watch import pace
 
 # ruff: noqa: PLC0415 - imports inside commands: see above
@@ -199,7 +200,7 @@ def wait(
                 update([answers.job_answer(view) for view in views])
 
             waited = await tracker.wait(jobs, until=until, need=need, seconds=limit, on_progress=progress)
-        answer = answers.wait_answer(waited, cap=limit, until=until, tracker=tracker)
+        answer = answers.wait_answer(waited, cap=limit, until=until, need=need, tracker=tracker)
         if limit == math.inf:
             del answer["wait_cap_seconds"]
         Screen(as_json=as_json).waited(answer)

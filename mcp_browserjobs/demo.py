@@ -22,7 +22,8 @@ from .settings import Settings, from_environment
 from .simulator import application, variables
 from .simulator.script import Ask, Fail, Finish, PretendJob, Queued, Script, Step
 from .simulator.world import World
-from .tracker import JobView, Need, Tracker, Until, wall_clock
+from .tracker import Tracker, wall_clock
+from .views import JobView, Need, Until
 
 FLOOR_SECONDS = 0.3
 LONGEST = 60.0
@@ -164,7 +165,7 @@ class Stage:
         }
         self.call("wait_for_result", jobs=jobs, **chosen)
         waited = await self.tracker.wait(jobs, until=until, need=need, seconds=LONGEST, on_progress=self.progress)
-        answer = answers.wait_answer(waited, cap=LONGEST, until=until, tracker=self.tracker)
+        answer = answers.wait_answer(waited, cap=LONGEST, until=until, need=need, tracker=self.tracker)
         self.answer(answer, "done", "waited_seconds")
         jobs_answered: list[answers.Answer] = answer["jobs"]
         return jobs_answered

@@ -18,7 +18,7 @@ from .errors import (
     UnknownLinkError,
 )
 from .jobs import JobStatus
-from .tracker import JobView, Need, Until, Waited
+from .views import JobView, Need, Until, Waited
 
 WRONG_USAGE = (
     AmbiguousReferenceError,

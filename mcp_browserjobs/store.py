@@ -117,6 +117,11 @@ class Record:
     detailed_at: datetime | None
     stopped_at: datetime | None = None
 
+    def age(self, now: datetime) -> float:
+        """Seconds since the job started, or since it was made or first seen where that is not known."""
+        begun = self.job.started_at or self.job.created_at or self.first_seen_at
+        return max(0.0, (now - begun).total_seconds())
+
 
 @dataclass(frozen=True)
 class Start:
@@ -482,7 +487,7 @@ class Store:
 
         def change() -> None:
             if job is None:
-                self._db.execute("DELETE FROM starts WHERE account = ? AND key = ?", (account, key))
+                self._db.execute("DELETE FROM starts WHERE account = ? AND key = ? AND job IS NULL", (account, key))
             else:
                 self._db.execute("UPDATE starts SET job = ? WHERE account = ? AND key = ?", (job, account, key))
 

@@ -15,13 +15,11 @@ from mcp import Client
 
 from mcp_browserjobs import providers
 from mcp_browserjobs.providers.base import Provider
+from mcp_browserjobs.server.app import build
+from mcp_browserjobs.settings import Settings
+from mcp_browserjobs.tracker import Tracker
 
 ROOT = Path(__file__).parent.parent
-
-try:
-    from mcp_browserjobs.server.app import build
-except ImportError:
-    build = None
 
 
 def abilities(provider: type[Provider]) -> list[str]:
@@ -46,9 +44,7 @@ def provider_rows() -> list[dict[str, Any]]:
 
 async def tool_rows() -> list[dict[str, Any]]:
     """Every tool exactly as a client is told of it, starting included."""
-    if build is None:
-        return []
-    async with Client(build()) as client:
+    async with Client(build(Tracker(Settings(allow_start=True)))) as client:
         tools = (await client.list_tools()).tools
     return [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
 

@@ -1,6 +1,6 @@
 """A real tracker before pretend providers, in one process and on virtual time."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import httpx2
@@ -32,9 +32,11 @@ def new_world(**switches: object) -> World:
 
 
 @asynccontextmanager
-async def tracker_in(world: World, *, transport: type[Wire] = Wire, **environ: str) -> AsyncIterator[Tracker]:
-    """A running tracker whose accounts are the world's providers; `environ` adds to its environment."""
-    environment = {**variables(HOST, world), "BROWSERJOBS_STORE": ":memory:", **environ}
+async def tracker_in(
+    world: World, *, transport: type[Wire] = Wire, environ: Mapping[str, str] | None = None, **more: str
+) -> AsyncIterator[Tracker]:
+    """A running tracker whose accounts are the world's providers; `environ` and `more` add to its environment."""
+    environment = {**variables(HOST, world), "BROWSERJOBS_STORE": ":memory:", **(environ or {}), **more}
     connections = Connections(transport(application(world)))
     tracker = Tracker(settings.from_environment(environment), connections=connections, clock=virtual_clock)
     async with tracker.running():

@@ -37,7 +37,7 @@ def posts(world: World) -> list[str]:
 
 
 async def reach(tracker: Tracker, ref: str, status: JobStatus) -> None:
-    while (await tracker.look(ref)).status is not status:
+    while (await tracker.look(ref)).status is not status:  # noqa: ASYNC110 - virtual time
         await anyio.sleep(1)
 
 
@@ -88,7 +88,11 @@ async def test_a_provider_that_takes_no_answers_says_so(world: World) -> None:
     job = world.add("gobii", LONG)
     async with tracker_in(world) as tracker:
         actor = Actor(tracker)
-        for call in (actor.answer(f"gobii:{job.id}", "x"), actor.pause(f"gobii:{job.id}"), actor.resume(f"gobii:{job.id}")):
+        for call in (
+            actor.answer(f"gobii:{job.id}", "x"),
+            actor.pause(f"gobii:{job.id}"),
+            actor.resume(f"gobii:{job.id}"),
+        ):
             with pytest.raises(NotSupportedError):
                 await call
 
@@ -148,7 +152,7 @@ async def test_a_cancel_that_the_provider_overwrites_is_corrected_in_the_log(wor
         await reach(tracker, ref, JobStatus.RUNNING)
         assert (await Actor(tracker).cancel(ref)).view.status is JobStatus.CANCELLED
         await anyio.sleep(120)
-        record = await tracker.store.load((await tracker.resolve(ref)))
+        record = await tracker.store.load(await tracker.resolve(ref))
         assert record is not None
         assert record.job.status is JobStatus.COMPLETED
         assert await told(tracker, ref) == ["queued", "running", "cancelled", "completed"]
@@ -268,12 +272,12 @@ async def test_a_lost_reply_without_a_list_is_said_to_be_unknown_and_never_repea
 async def test_a_kill_between_request_and_reply_starts_one_run(world: World, tmp_path: Path, *, arrived: bool) -> None:
     environ = {"BROWSERJOBS_STORE": str(tmp_path / "jobs.sqlite3"), "BROWSERJOBS_ALLOW_START": "1"}
     Slow.seconds, Slow.loses = (0.0, False) if arrived else (1000.0, False)
-    async with tracker_in(world, transport=Hanging if arrived else Slow, **environ) as tracker:
+    async with tracker_in(world, transport=Hanging if arrived else Slow, environ=environ) as tracker:
         with anyio.move_on_after(1):
             await Actor(tracker).start("gobii", "Buy", parameters={})
     Slow.seconds = 0.0
     await anyio.sleep(15)
-    async with tracker_in(world, **environ) as tracker:
+    async with tracker_in(world, environ=environ) as tracker:
         acted = await Actor(tracker).start("gobii", "Buy", parameters={})
         assert acted.took_effect
         assert acted.view.reference == f"gobii:{world.jobs('gobii')[0].id}"

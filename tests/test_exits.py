@@ -9,7 +9,7 @@ from mcp_browserjobs.errors import BrowserJobsError
 from mcp_browserjobs.exits import SEVERITY, Exit, of_error, of_wait, worst
 from mcp_browserjobs.jobs import Job, JobRef, JobStatus
 from mcp_browserjobs.store import Record
-from mcp_browserjobs.tracker import JobView, Until, Waited
+from mcp_browserjobs.views import JobView, Until, Waited
 
 BEGAN = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 BUSY = errors.RateLimitedError("dari", "dari", retry_after=5)

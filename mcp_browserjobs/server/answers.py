@@ -15,7 +15,8 @@ from ..errors import BrowserJobsError
 from ..jobs import FailureKind, Job, JobStatus, KeyState, LoggedEvent
 from ..providers.base import Provider
 from ..store import Record
-from ..tracker import AccountView, EventsView, JobList, JobView, ResultView, Tracker, Waited
+from ..tracker import Tracker
+from ..views import AccountView, EventsView, JobList, JobView, ResultView, Waited
 
 Answer = dict[str, Any]
 

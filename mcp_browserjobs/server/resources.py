@@ -9,7 +9,8 @@ from mcp.types import Resource, ResourceTemplate
 
 from .. import errors
 from ..errors import BrowserJobsError, InvalidArgumentError
-from ..tracker import JobList, Tracker
+from ..tracker import Tracker
+from ..views import JobList
 from . import uris
 from .answers import compact, event_line, explain, job_answer, list_answer
 

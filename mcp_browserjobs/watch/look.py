@@ -154,9 +154,8 @@ class Looker:
         """Whether the job runs on and was read whole not long ago."""
         if record.job.status.final or record.detailed_at is None:
             return False
-        begun = record.job.started_at or record.job.created_at or record.first_seen_at
         now = self._clock()
-        return (now - record.detailed_at).total_seconds() < pace.detail_interval((now - begun).total_seconds())
+        return (now - record.detailed_at).total_seconds() < pace.detail_interval(record.age(now))
 
     async def _ask(
         self, provider: Provider, ref: JobRef, record: Record | None, locator: str, *, followed: bool, thrifty: bool

@@ -214,10 +214,9 @@ class Watcher:
         if record is None:
             usual, last = pace.BRIEFEST, watch.tried_at
         else:
-            begun = record.job.started_at or record.job.created_at or record.first_seen_at
             usual = pace.interval(
                 status=record.job.status,
-                age=max(0.0, (now - begun).total_seconds()),
+                age=record.age(now),
                 quiet=max(0.0, (now - record.changed_at).total_seconds()),
                 followed=watch.following > 0,
                 floor=self._floor(watch.ref.account),

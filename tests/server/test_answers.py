@@ -18,7 +18,8 @@ from mcp_browserjobs.jobs import Cost, EventKind, FailureKind, Job, JobRef, JobS
 from mcp_browserjobs.server import answers
 from mcp_browserjobs.settings import Account, Settings
 from mcp_browserjobs.store import MEMORY, Record
-from mcp_browserjobs.tracker import AccountView, EventsView, JobList, JobView, ResultView, Tracker, Waited
+from mcp_browserjobs.tracker import Tracker
+from mcp_browserjobs.views import AccountView, EventsView, JobList, JobView, ResultView, Waited
 from tests.conftest import START
 
 KEY = "key-that-nobody-may-see"

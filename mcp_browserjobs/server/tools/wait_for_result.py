@@ -10,7 +10,8 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult
 from pydantic import BeforeValidator, Field
 
-from ...tracker import MOST_JOBS, JobView, Need, Progress, Tracker, Until
+from ...tracker import MOST_JOBS, Tracker
+from ...views import JobView, Need, Progress, Until
 from ..answers import wait_answer
 from ..patience import cap
 from .base import READS, declare, result
@@ -64,7 +65,7 @@ def tool(tracker: Tracker) -> Tool:
         longest = cap(client and client.client_info.name, tracker.settings.wait_seconds)
         seconds = min(wait_seconds or longest, longest)
         waited = await tracker.wait(jobs, until=until, need=need, seconds=seconds, on_progress=told(ctx, seconds))
-        return result(wait_answer(waited, cap=longest, until=until, tracker=tracker))
+        return result(wait_answer(waited, cap=longest, until=until, need=need, tracker=tracker))
 
     return declare(
         wait_for_result,

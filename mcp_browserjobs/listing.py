@@ -1,0 +1,107 @@
+"""Many jobs: those seen here merged with those that the providers list, newest first, page by page."""
+
+import base64
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Annotated, Self
+
+import anyio
+from pydantic import BaseModel, Field, ValidationError
+
+from .errors import BrowserJobsError, InvalidArgumentError, RetiredError
+from .jobs import JobRow
+from .providers.base import ListsJobs, Provider
+from .store import Store
+from .views import JobList
+
+FETCHES = 10
+"""How often a page's lists are read on, at most."""
+
+
+class Listed(BaseModel):
+    """How far a provider's list has been read: `horizon` is the time of the oldest job read."""
+
+    cursor: str | None = None
+    horizon: float | None = None
+    ended: bool = False
+
+
+class Place(BaseModel):
+    """Where a list of jobs stands; travels as its cursor."""
+
+    below: tuple[float, Annotated[int, Field(ge=0, lt=2**63)]] | None = None
+    lists: dict[str, Listed]
+
+    @classmethod
+    def read(cls, cursor: str) -> Self:
+        """Where an earlier page ended.
+
+        Raises:
+            InvalidArgumentError: the cursor is not one of ours.
+        """
+        try:
+            return cls.model_validate_json(base64.urlsafe_b64decode(cursor.encode()))
+        except (ValueError, ValidationError):
+            raise InvalidArgumentError("cursor", "must be the next_cursor of an earlier answer") from None
+
+    def write(self) -> str:
+        """The cursor of this place."""
+        return base64.urlsafe_b64encode(self.model_dump_json().encode()).decode()
+
+
+@dataclass
+class Listing:
+    """Merges what was seen here with the providers' lists: these are read on only as far as the page needs.
+
+    A job of the store is in its right place once every list has been read past its time.
+    """
+
+    store: Store
+    asking: Callable[[str], AbstractAsyncContextManager[Provider]]
+    note: Callable[[str, JobRow], Awaitable[None]]
+    place: Place
+    problems: list[BrowserJobsError] = field(default_factory=list)
+
+    async def page(self, *, account: str, status: str, limit: int) -> JobList:
+        store, place = self.store, self.place
+        for _ in range(FETCHES):
+            rows = await store.recent(limit + 1, account=account, status=status, below=place.below)
+            behind = {
+                name: listed
+                for name, listed in place.lists.items()
+                if not listed.ended
+                and (len(rows) < limit or listed.horizon is None or listed.horizon > rows[limit - 1][0][0])
+            }
+            if not behind:
+                break
+            async with anyio.create_task_group() as tasks:
+                for name, listed in behind.items():
+                    tasks.start_soon(self._read_on, name, listed, limit)
+        rows = await store.recent(limit + 1, account=account, status=status, below=place.below)
+        page = rows[:limit]
+        more = len(rows) > limit or any(not listed.ended for listed in place.lists.values())
+        cursor = None
+        if page and more:
+            cursor = Place(below=page[-1][0], lists=place.lists).write()
+        return JobList(tuple(record for _, record in page), cursor, tuple(self.problems))
+
+    async def _read_on(self, name: str, listed: Listed, limit: int) -> None:
+        try:
+            async with self.asking(name) as provider:
+                if not isinstance(provider, ListsJobs):
+                    listed.ended = True
+                    return
+                page = await provider.list_jobs(listed.cursor, limit)
+        except BrowserJobsError as error:
+            listed.ended = True
+            if not isinstance(error, RetiredError):
+                self.problems.append(error)
+            return
+        for row in page.jobs:
+            await self.note(name, row)
+            if made_at := row.created_at or row.started_at:
+                stamp = made_at.timestamp()
+                listed.horizon = stamp if listed.horizon is None else min(listed.horizon, stamp)
+        listed.cursor = page.cursor
+        listed.ended = page.cursor is None or not page.jobs

@@ -1,0 +1,123 @@
+"""What the tracker hands out: a job, a wait, a page of a log, as they are now. Frozen, and free of foreign types."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from pydantic import JsonValue
+
+from .errors import PASSING, BrowserJobsError
+from .images import FittedImage
+from .jobs import JobRef, JobStatus, KeyState, LoggedEvent
+from .providers.base import Provider
+from .store import Record
+
+Until = Literal["result", "attention", "change"]
+Need = Literal["all", "any"]
+
+
+@dataclass(frozen=True)
+class JobView:
+    """What there is to say of one job now.
+
+    `record` is None when it was never seen. `problem` is what stood in the way of asking the provider; `stale`
+    says that what is told is therefore the last known state.
+    """
+
+    reference: str
+    now: datetime
+    record: Record | None = None
+    latest_events: tuple[LoggedEvent, ...] = ()
+    result: JsonValue = None
+    stalled_seconds: float | None = None
+    stale: bool = False
+    problem: BrowserJobsError | None = None
+    retry_after: float | None = None
+
+    @property
+    def seen(self) -> Record:
+        """The record of a job that was seen.
+
+        Raises:
+            LookupError: it never was.
+        """
+        if self.record is None:
+            raise LookupError(self.reference)
+        return self.record
+
+    @property
+    def status(self) -> JobStatus:
+        """Where it stands."""
+        return self.record.job.status if self.record else JobStatus.UNKNOWN
+
+    @property
+    def will_not_pass(self) -> bool:
+        """Whether waiting on is of no use, since the problem stays."""
+        return self.problem is not None and not isinstance(self.problem, PASSING)
+
+
+@dataclass(frozen=True)
+class Waited:
+    """How a wait ended: `done` when what was waited for came, else the time was up. `views` in the order asked."""
+
+    done: bool
+    seconds: float
+    views: tuple[JobView, ...]
+
+
+@dataclass(frozen=True)
+class EventsView:
+    """A part of a job's log: `next_after` is where to go on, `more` whether there is more now."""
+
+    view: JobView
+    events: tuple[LoggedEvent, ...]
+    next_after: int
+    more: bool
+
+
+@dataclass(frozen=True)
+class ResultView:
+    """A job's result or a part of it: `value` when it fits whole, else `text`, a slice of it.
+
+    `characters` is the length of the whole; `next_offset` is None at its end.
+    """
+
+    view: JobView
+    value: JsonValue
+    text: str | None
+    characters: int
+    next_offset: int | None
+
+
+@dataclass(frozen=True)
+class Screenshot:
+    """A screenshot that fits an answer: the `index`th, from 0, of `count`."""
+
+    ref: JobRef
+    image: FittedImage
+    index: int
+    count: int
+
+
+@dataclass(frozen=True)
+class JobList:
+    """Some jobs, newest first; `cursor` leads to the next. `problems` are accounts that could not be asked."""
+
+    records: tuple[Record, ...]
+    cursor: str | None
+    problems: tuple[BrowserJobsError, ...] = ()
+
+
+@dataclass(frozen=True)
+class AccountView:
+    """An account, what can be done there, and what is known of its key."""
+
+    name: str
+    provider: type[Provider]
+    key: KeyState
+    key_variable: str
+    problem: BrowserJobsError | None = None
+
+
+Progress = Callable[[float, Sequence[JobView]], Awaitable[None]]

@@ -1,0 +1,127 @@
+"""One wait for several jobs: a task for each, and one that tells of the progress."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import anyio
+
+from .errors import PASSING, BrowserJobsError, ProviderUnavailableError, RateLimitedError
+from .finding import Finder
+from .store import Store
+from .views import JobView, Need, Progress, Until
+from .watch import pace
+from .watch.watcher import Watcher
+
+PROGRESS_SECONDS = 10.0
+PROGRESS_SPACING = 1.0
+
+
+@dataclass
+class Wait:
+    """Waits until all or any of the jobs have got there. `views` are current, by the texts that were asked with.
+
+    A job that cannot be looked up counts as settled, with its problem in its view.
+    """
+
+    finder: Finder
+    watcher: Watcher
+    store: Store
+    clock: Callable[[], datetime]
+    asked: Sequence[str]
+    until: Until
+    need: Need
+    views: dict[str, JobView] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)
+    news: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def done(self) -> bool:
+        """Whether what was waited for has come."""
+        got_there = [text for text in self.settled if not self.views[text].will_not_pass]
+        return len(self.settled) == len(self.asked) or (self.need == "any" and bool(got_there))
+
+    async def run(self, on_progress: Progress | None) -> None:
+        """Until it is done."""
+        async with anyio.create_task_group() as tasks:
+            if on_progress:
+                tasks.start_soon(self._report, on_progress)
+            for text in self.asked:
+                tasks.start_soon(self._one, text)
+            while not self.done:
+                news = self.news
+                await news.wait()
+            tasks.cancel_scope.cancel()
+
+    async def _one(self, text: str) -> None:
+        try:
+            await self._until_settled(text)
+        except BrowserJobsError as error:
+            known = self.views.get(text)
+            record = known.record if known else None
+            view = await self.finder.view(record, problem=error) if record else JobView(text, self.clock())
+            self._tell(text, replace(view, problem=error))
+        self.settled.add(text)
+        self._wake()
+
+    async def _until_settled(self, text: str) -> None:
+        view, before = await self._first(text)
+        self._tell(text, view)
+        record = view.seen
+        if self._is_settled(view, before):
+            return
+        async with self.watcher.watching(record.ref, followed=self.until == "change") as watch:
+            while not self._is_settled(view, before):
+                changed = watch.changed
+                if watch.record is record and watch.trouble is view.problem:
+                    with anyio.move_on_after(PROGRESS_SECONDS):
+                        await changed.wait()
+                record = watch.record or record
+                view = await self.finder.view(record, problem=watch.trouble)
+                self._tell(text, view)
+
+    async def _first(self, text: str) -> tuple[JobView, int]:
+        """The first look, for which passing trouble is ridden out; and how many events were known before it."""
+        failures = 0
+        while True:
+            try:
+                found = await self.finder.find(text)
+                known = None if found.looked else await self.store.load(found.ref)
+                view = await self.finder.look_when_due(found)
+            except PASSING as trouble:
+                failures += 1
+                retry = (
+                    trouble.retry_after if isinstance(trouble, RateLimitedError | ProviderUnavailableError) else None
+                )
+                now = self.clock()
+                self._tell(text, JobView(text, now, problem=trouble, stale=True, retry_after=retry))
+                await anyio.sleep(pace.backoff(failures, retry, pace.BRIEFEST))
+            else:
+                return view, known.events if known else view.seen.events
+
+    def _is_settled(self, view: JobView, before: int) -> bool:
+        if view.will_not_pass or view.status.final:
+            return True
+        if self.until == "result":
+            return False
+        if view.status.needs_attention or view.stalled_seconds is not None:
+            return True
+        return self.until == "change" and view.record is not None and view.record.events > before
+
+    def _tell(self, text: str, view: JobView) -> None:
+        self.views[text] = view
+        self._wake()
+
+    def _wake(self) -> None:
+        self.news.set()
+        self.news = anyio.Event()
+
+    async def _report(self, on_progress: Progress) -> None:
+        start = anyio.current_time()
+        news = self.news
+        while True:
+            with anyio.move_on_after(PROGRESS_SECONDS):
+                await news.wait()
+            news = self.news
+            await on_progress(anyio.current_time() - start, list(self.views.values()))
+            await anyio.sleep(PROGRESS_SPACING)
