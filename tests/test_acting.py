@@ -302,7 +302,7 @@ async def test_what_the_provider_refuses_may_be_asked_for_again(world: World) ->
             await actor.start("gobii", "Buy", parameters={}, key="k")
         world.out_of_credits = False
         with pytest.raises(RefusedRequestError):
-            await actor.start("gobii", "Buy", parameters={"output_schema": 5}, key="bad")
+            await actor.start("gobii", "Buy", parameters={"webhook": "nowhere"}, key="bad")
         assert (await actor.start("gobii", "Buy", parameters={}, key="k")).took_effect
         with pytest.raises(InvalidArgumentError):
             await actor.start("gobii", "  ", parameters={})

@@ -98,7 +98,6 @@ class Watcher:
                 try:
                     yield
                 finally:
-                    self._tasks = None
                     tasks.cancel_scope.cancel()
                     with anyio.CancelScope(shield=True):
                         await self._store.leave(self.process)
@@ -106,6 +105,8 @@ class Watcher:
             if len(group.exceptions) > 1:
                 raise
             raise group.exceptions[0] from None
+        finally:
+            self._tasks = None
 
     @property
     def watched(self) -> int:
