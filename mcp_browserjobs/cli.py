@@ -5,67 +5,37 @@ commands, so that a server over stdio starts without the rest.
 """
 
 import math
-import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import closing
-from dataclasses import replace
-from io import TextIOWrapper
-from typing import Literal, NoReturn
+from collections.abc import Callable
+from typing import Literal
 
 import anyio
 import click
 
-from . import __version__
+from . import __version__, deeds
+from .command import AS_JSON, EXIT_CODES, JOB, complain, failed, guarded, open_tracker, refused, run, wait_for
 from .errors import (
     PASSING,
     BrowserJobsError,
     ConfigError,
+    InvalidArgumentError,
     ProviderUnavailableError,
     RateLimitedError,
     RetiredError,
     UnknownReferenceError,
 )
-from .exits import Exit, of_error, of_wait, worst
+from .exits import Exit, of_error, worst
 from .jobs import JobRef, JobStatus
 from .providers.base import Connections
 from .server import answers
-from .settings import Settings, from_environment
 from .tracker import Tracker
-from .views import JobView, Need, Until
+from .views import Need, Until
 from .watch import pace
 
 # ruff: noqa: PLC0415 - imports inside commands: see above
 
 PAGE = 200
 """How many events are printed, and read at a time, when nobody says."""
-
-EXIT_CODES = """\
-\b
-Exit codes: 0 completed; 1 failed, cancelled, or completed with the goal missed;
-2 wrong usage or settings; 3 needs a person; 4 time is up;
-5 the provider gives no answer; 130 interrupted.
-"""
-
-
-def open_tracker(
-    connections: Connections | None = None, *, read_only: bool = False, allow_start: bool = False
-) -> Tracker:
-    """The tracker of everything that is configured.
-
-    Args:
-        connections: the way to the providers; the network by default.
-        read_only: a switch that was given, over what the environment says.
-        allow_start: another one.
-
-    Raises:
-        ConfigError: the settings are wrong.
-    """
-    settings = from_environment()
-    settings = replace(
-        settings, read_only=settings.read_only or read_only, allow_start=settings.allow_start or allow_start
-    )
-    return Tracker(settings, connections=connections)
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
@@ -80,17 +50,6 @@ def main(context: click.Context) -> None:
         if sys.stdin.isatty():
             click.echo("Serving MCP on stdin and stdout; --help lists the other commands.", err=True)
         context.invoke(serve)
-
-
-def _number(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
-    """Refuse what compares with no number."""
-    if value is not None and math.isnan(value):
-        raise click.BadParameter("must be a number of seconds")
-    return value
-
-
-JOB = click.argument("job")
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, as the tools answer it.")
 
 
 @main.command()
@@ -116,16 +75,16 @@ def serve(
         try:
             tracker = open_tracker(connections, read_only=read_only, allow_start=allow_start)
             if tracker.store_problem:
-                _complain(answers.explain(tracker.store_problem, tracker))
+                complain(answers.explain(tracker.store_problem, tracker))
             if transport == "stdio":
                 await serve_stdio(tracker)
             else:
                 await serve_http(tracker, transport, host, port)
         except ConfigError as error:
-            return _refused(error)
+            return refused(error)
         return Exit.COMPLETED
 
-    _guarded(lambda: anyio.run(until_told))
+    guarded(lambda: anyio.run(until_told))
 
 
 @main.command()
@@ -142,12 +101,16 @@ def status(connections: Connections | None, job: str, *, as_json: bool) -> None:
     async def tell(tracker: Tracker) -> Exit:
         view = await tracker.look(job)
         Screen(as_json=as_json).job(answers.job_answer(view))
-        if view.problem is None:
-            return Exit.COMPLETED
-        _complain(answers.explain(view.problem, tracker))
-        return of_error(view.problem)
+        return failed(view.problem, tracker) if view.problem else Exit.COMPLETED
 
-    _run(connections, tell)
+    run(connections, tell)
+
+
+def _number(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
+    """Refuse what compares with no number."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("must be a number of seconds")
+    return value
 
 
 @main.command(epilog=EXIT_CODES)
@@ -189,26 +152,10 @@ def wait(
     The exit code tells how it ended. For several jobs the gravest of theirs counts: 2 before 1, then 5, 3, 4, 0.
     With --until result nothing needs a person; with --until change a new event is enough for 0.
     """
-    from .screen import Screen, waiting
-
-    async def tell(tracker: Tracker) -> Exit:
-        limit = timeout or tracker.settings.wait_seconds or math.inf
-        since = tracker.clock()
-        with waiting() as update:
-
-            async def progress(_seconds: float, views: Sequence[JobView]) -> None:
-                update([answers.job_answer(view) for view in views])
-
-            waited = await tracker.wait(jobs, until=until, need=need, seconds=limit, on_progress=progress)
-        answer = answers.wait_answer(waited, cap=limit, until=until, need=need, tracker=tracker)
-        if limit == math.inf:
-            del answer["wait_cap_seconds"]
-        Screen(as_json=as_json).waited(answer)
-        if not waited.done:
-            _complain(f"Not there after {limit:g} s; the wait is over, the run goes on.")
-        return of_wait(waited, until=until, need=need, since=since)
-
-    _run(connections, tell)
+    run(
+        connections,
+        lambda tracker: wait_for(tracker, jobs, timeout=timeout, until=until, need=need, as_json=as_json),
+    )
 
 
 @main.command()
@@ -232,13 +179,10 @@ def events(
         page = await tracker.events(job, after=after, limit=limit or PAGE)
         screen.events([answers.event_line(event) for event in page.events])
         if page.more:
-            _complain(f"There is more: add --after {page.next_after}.")
-        if page.view.problem is None:
-            return Exit.COMPLETED
-        _complain(answers.explain(page.view.problem, tracker))
-        return of_error(page.view.problem)
+            complain(f"There is more: add --after {page.next_after}.")
+        return failed(page.view.problem, tracker) if page.view.problem else Exit.COMPLETED
 
-    _run(connections, tell)
+    run(connections, tell)
 
 
 @main.command()
@@ -258,7 +202,7 @@ def result(connections: Connections | None, job: str, pointer: str, *, as_json: 
         Screen(as_json=as_json).value(answers.result_answer(found) if as_json else found.value)
         return Exit.COMPLETED
 
-    _run(connections, tell)
+    run(connections, tell)
 
 
 @main.command()
@@ -282,14 +226,14 @@ def jobs(
         answer = answers.list_answer(listed, tracker)
         Screen(as_json=as_json).jobs(answer)
         if not listed.records:
-            _complain("No jobs are known." if tracker.accounts else answers.explain(UnknownReferenceError(), tracker))
+            complain("No jobs are known." if tracker.accounts else answers.explain(UnknownReferenceError(), tracker))
         elif listed.cursor and not as_json:
-            _complain("There are more; --limit shows them.")
+            complain("There are more; --limit shows them.")
         for problem in answer.get("problems", ()):
-            _complain(problem)
+            complain(problem)
         return worst({of_error(problem) for problem in listed.problems})
 
-    _run(connections, tell)
+    run(connections, tell)
 
 
 @main.command()
@@ -305,11 +249,11 @@ def accounts(connections: Connections | None, *, check: bool, as_json: bool) -> 
         answer = answers.accounts_answer(views, tracker)
         Screen(as_json=as_json).accounts(answer)
         if "hint" in answer:
-            _complain(answer["hint"])
+            complain(answer["hint"])
         problems = [view.problem for view in views if view.problem]
         return worst({of_error(problem) for problem in problems if not isinstance(problem, RetiredError)})
 
-    _run(connections, tell)
+    run(connections, tell)
 
 
 @main.command()
@@ -328,7 +272,7 @@ def simulate(port: int) -> None:
         raise click.ClickException(
             f"Port {port} cannot be used ({error.strerror}); name another with --port."
         ) from None
-    _guarded(lambda: pretend.serve(listening, click.echo))
+    guarded(lambda: pretend.serve(listening, click.echo))
 
 
 @main.command()
@@ -337,7 +281,7 @@ def demo(*, fast: bool) -> None:
     """Play a story with pretend providers, without key or network."""
     from . import demo as story
 
-    _guarded(lambda: anyio.run(story.play, 10.0 if fast else 1.0))
+    guarded(lambda: anyio.run(story.play, 10.0 if fast else 1.0))
 
 
 async def _follow(
@@ -357,7 +301,7 @@ async def _follow(
                     return Exit.COMPLETED
                 continue
             if watch.trouble and not told:
-                _complain(answers.explain(watch.trouble, tracker))
+                complain(answers.explain(watch.trouble, tracker))
             told = watch.trouble
             if ended:
                 return of_error(told) if told else Exit.COMPLETED
@@ -373,55 +317,6 @@ async def _found(tracker: Tracker, job: str) -> JobRef:
         except PASSING as trouble:
             failures += 1
             if failures == 1:
-                _complain(answers.explain(trouble, tracker))
+                complain(answers.explain(trouble, tracker))
             wish = trouble.retry_after if isinstance(trouble, RateLimitedError | ProviderUnavailableError) else None
             await anyio.sleep(pace.backoff(failures, wish, pace.BRIEFEST))
-
-
-def _run(connections: Connections | None, action: Callable[[Tracker], Awaitable[Exit]]) -> NoReturn:
-    """Do something with the tracker and leave with the code that it gives."""
-    _guarded(lambda: anyio.run(_act, connections, action))
-
-
-async def _act(connections: Connections | None, action: Callable[[Tracker], Awaitable[Exit]]) -> Exit:
-    try:
-        tracker = open_tracker(connections)
-    except ConfigError as error:
-        return _refused(error)
-    async with tracker.running():
-        if tracker.store_problem:
-            _complain(answers.explain(tracker.store_problem, tracker))
-        try:
-            return await action(tracker)
-        except BrowserJobsError as error:
-            _complain(answers.explain(error, tracker))
-            return of_error(error)
-
-
-def _refused(error: ConfigError) -> Exit:
-    """Say what is wrong with the settings; there is no tracker yet."""
-    nowhere = Tracker(Settings())
-    with closing(nowhere.store):
-        _complain(answers.explain(error, nowhere))
-    return of_error(error)
-
-
-def _guarded(action: Callable[[], Exit | None]) -> NoReturn:
-    """Leave with the action's code; quietly when it is interrupted, or nobody reads on."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        # What the terminal's encoding lacks is replaced; text of strangers must not break us.
-        sys.stdout.reconfigure(errors="replace")
-    code: Exit | None = Exit.INTERRUPTED
-    try:
-        try:
-            code = action()
-        except* BrokenPipeError:
-            # What is still buffered must not be tried again at the end of the process.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        pass
-    sys.exit(code)
-
-
-def _complain(sentence: str) -> None:
-    click.echo(sentence, err=True)

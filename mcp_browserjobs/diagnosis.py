@@ -50,7 +50,9 @@ class Repetition:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A verdict with what speaks for it. `last_step`, `last_url` and `error` are the run's own words."""
+    """A verdict with what speaks for it. `steps` counts those among the events read; `last_step` and `last_url` are
+    the run's own words.
+    """
 
     verdict: Verdict
     inferred: bool = False
@@ -96,7 +98,8 @@ def diagnose(
 
 
 def _verdict(job: Job, repetition: Repetition | None, *, stalled: bool) -> tuple[Verdict, bool]:
-    looping = repetition is not None and repetition.times >= LOOPING
+    # Several steps on one page are how forms are filled in: only the same step says something.
+    looping = repetition is not None and repetition.what == "step" and repetition.times >= LOOPING
     match job.status:
         case JobStatus.WAITING_FOR_INPUT | JobStatus.PAUSED:
             return "waiting_for_person", False

@@ -48,6 +48,7 @@ class Finder:
         accounts: by name.
         provider: the provider of an account, by the account's name.
         floor: the shortest interval between looks that an account allows, by its name.
+        able: the abilities of an account's provider that may be used, by the account's name.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Finder:
         accounts: Mapping[str, Account],
         provider: Callable[[str], Provider],
         floor: Callable[[str], float],
+        able: Callable[[str], frozenset[str]],
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -64,6 +66,7 @@ class Finder:
         self._accounts = accounts
         self._provider = provider
         self._floor = floor
+        self._able = able
         self._clock = clock
         self._references = References(accounts, provider)
 
@@ -199,6 +202,7 @@ class Finder:
             stale=problem is not None,
             problem=problem,
             retry_after=retry,
+            able=self._able(record.ref.account),
         )
 
 

@@ -17,6 +17,8 @@ from .providers.base import Provider
 
 LONGEST_SECONDS = 86400
 ACCOUNT_NAME = r"[a-z][a-z0-9_-]{0,39}"
+ACTS = frozenset({"answer_question", "pause_job", "resume_job", "cancel_job", "start_job"})
+"""The abilities that change something."""
 TRUE, FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
 
 
@@ -43,6 +45,12 @@ class Settings:
     allow_start: bool = False
     wait_seconds: float | None = None
     token: SecretStr | None = None
+
+    def allow(self, ability: str) -> bool:
+        """Whether an ability of a provider may be used."""
+        if ability == "start_job" and not self.allow_start:
+            return False
+        return ability not in ACTS or not self.read_only
 
 
 class _AccountEntry(BaseModel):

@@ -92,7 +92,7 @@ class Tracker:
             self.store_problem = error
             self.store = Store(MEMORY)
         self._looker = Looker(self.store, self.provider, clock, self._recorded)
-        self._finder = Finder(self.store, self._looker, self.accounts, self.provider, self._floor, clock)
+        self._finder = Finder(self.store, self._looker, self.accounts, self.provider, self._floor, self.able, clock)
         self._watcher = Watcher(self.store, self._looker, clock, self._floor, self._provisional, self._changed)
 
     @asynccontextmanager
@@ -138,6 +138,10 @@ class Tracker:
                 raise MissingKeyError(account, known.key_variable)
             self._providers[account] = self._open(known, known.key)
         return self._providers[account]
+
+    def able(self, account: str) -> frozenset[str]:
+        """The abilities of an account's provider that the settings allow."""
+        return frozenset(filter(self.settings.allow, providers.abilities(self.accounts[account].provider)))
 
     def _open(self, account: Account, key: SecretStr) -> Provider:
         access = Access(account.name, account.provider, key, account.key_variable, account.base_url)

@@ -22,7 +22,7 @@ class JobView:
     """What there is to say of one job now.
 
     `record` is None when it was never seen. `problem` is what stood in the way of asking the provider; `stale`
-    says that what is told is therefore the last known state.
+    says that what is told is therefore the last known state. `able` names the abilities that may be used on it.
     """
 
     reference: str
@@ -34,6 +34,7 @@ class JobView:
     stale: bool = False
     problem: BrowserJobsError | None = None
     retry_after: float | None = None
+    able: frozenset[str] = frozenset()
 
     @property
     def seen(self) -> Record:

@@ -2,6 +2,7 @@
 
 from functools import cache
 from importlib import import_module
+from inspect import getmembers, iscoroutinefunction
 from pkgutil import iter_modules
 
 from .base import Provider
@@ -18,3 +19,11 @@ def load(name: str) -> type[Provider]:
     """The provider's class. `name` is one of `names()`."""
     provider: type[Provider] = import_module(f".{name}", __name__).PROVIDER
     return provider
+
+
+@cache
+def abilities(name: str) -> frozenset[str]:
+    """What a provider can do: the names of its methods that send requests."""
+    return frozenset(
+        method for method, _ in getmembers(load(name), iscoroutinefunction) if not method.startswith("_")
+    )

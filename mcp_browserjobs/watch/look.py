@@ -1,9 +1,10 @@
 """One look at a job: ask its provider, make what it says fit, write it down."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import anyio
@@ -19,6 +20,7 @@ from ..jobs import (
     TITLE_CHARACTERS,
     Artifact,
     Event,
+    EventPage,
     FailureKind,
     Job,
     JobRef,
@@ -31,6 +33,9 @@ from ..providers.base import Provider, ReportsEvents, ReportsStatus
 from ..reported import clean, cleaned, status_word, without_capability_links
 from ..store import AccountState, Record, Store
 from . import pace
+
+First = TypeVar("First")
+Second = TypeVar("Second")
 
 LOOK_SECONDS = 30.0
 SPACING_SECONDS = 1.0
@@ -171,24 +176,44 @@ class Looker:
                 sighting = sighting.model_copy(update={"provider_status": word})
                 return await self._store.record_sighting(ref, sighting, now=self._clock()) or known
             known = None
-        job = await provider.fetch_job(locator)
+        page = None
+        if isinstance(provider, ReportsEvents) and (followed or not known):
+            cursor = record.cursor if record else None
+            job, page = await _together(provider.fetch_job(locator), provider.fetch_events(locator, cursor))
+        else:
+            job = await provider.fetch_job(locator)
         told = (job.status, status_word(job.provider_status))
         same = known is not None and (known.job.status, known.job.provider_status) == told
-        return await self._write(provider, job, ref, record, locator, whole=followed or not same)
+        return await self._write(provider, job, ref, record, locator, page, whole=followed or not same)
 
     async def _write(
-        self, provider: Provider, job: Job, ref: JobRef, record: Record | None, locator: str, *, whole: bool = True
+        self,
+        provider: Provider,
+        job: Job,
+        ref: JobRef,
+        record: Record | None,
+        locator: str,
+        page: EventPage | None = None,
+        *,
+        whole: bool = True,
     ) -> Record:
-        """Write the job down, when `whole` with its events; these are read after it, so that no last one is missed."""
+        """Write the job down, when `whole` with its events, of which `page` has been read already.
+
+        A page that was read beside a job that has just ended may lack the last ones, so there is one more.
+        """
         events, links, cursor = list(job.events), job.links, record.cursor if record else None
         if whole and isinstance(provider, ReportsEvents):
+            ended = job.status.final and not (record and record.job.status.final)
+            once_more = page is not None and ended
             for _ in range(EVENT_PAGES):
-                page = await provider.fetch_events(locator, cursor)
+                page = page or await provider.fetch_events(locator, cursor)
                 events += page.events
                 links += page.links
                 cursor = page.cursor or cursor
-                if not page.has_more:
+                if not (page.has_more or once_more):
                     break
+                once_more = False
+                page = None
         if record and record.stopped_at and provider.stop_reads_as_failure and job.status is JobStatus.FAILED:
             job = job.model_copy(update={"status": JobStatus.CANCELLED, "failure": FailureKind.STOPPED_BY_USER})
         live = record.job.has & {"live_view"} if record and not job.status.final else frozenset()
@@ -203,6 +228,25 @@ class Looker:
             cursor=cursor,
             whole=whole,
         )
+
+
+async def _together(first: Coroutine[Any, Any, First], second: Coroutine[Any, Any, Second]) -> tuple[First, Second]:
+    """Await both at once; when both fail, the first one's failure counts."""
+    results: dict[int, Any] = {}
+    failures: dict[int, BrowserJobsError] = {}
+
+    async def run(number: int, request: Coroutine[Any, Any, Any]) -> None:
+        try:
+            results[number] = await request
+        except BrowserJobsError as error:
+            failures[number] = error
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run, 1, first)
+        tasks.start_soon(run, 2, second)
+    if failures:
+        raise failures[min(failures)]
+    return results[1], results[2]
 
 
 def fit(job: Job, hosts: Iterable[str]) -> Job:
