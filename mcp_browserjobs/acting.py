@@ -164,12 +164,13 @@ class Actor:
         if there(view) or view.status.final:
             return Acted(deed, took_effect=there(view), view=view)
         trouble: BrowserJobsError | None = None
+        too_late = False
         try:
             async with self._tracker.asking(view.seen.ref.account):
                 await ask()
         except ConflictError:
-            # Somebody else was faster: how the job is now tells who.
-            pass
+            # Somebody else was faster: all the same for what is so now, but not for whose answer it was.
+            too_late = deed == "answer"
         except LOST as error:
             trouble = error
         deadline = anyio.current_time() + VERIFY_SECONDS
@@ -180,7 +181,7 @@ class Actor:
             await anyio.sleep(VERIFY_SPACING)
         if trouble and not there(view) and not view.status.final:
             raise trouble
-        return Acted(deed, took_effect=there(view), view=view)
+        return Acted(deed, took_effect=there(view) and not too_late, view=view)
 
     # Starting
 

@@ -17,8 +17,9 @@ MOST_PACKED_BYTES = 64 * 1024 * 1024
 MOST_BYTES = 200 * 1024 * 1024
 MOST_MEMBER_BYTES = 20 * 1024 * 1024
 MOST_MEMBERS = 2000
-HEADER_BYTES = 64 * 1024
+HEADER_BYTES = 16 * 1024
 """What all headers of one member may take, those with a long name included."""
+READ_BYTES = 4096
 
 GZIP = b"\x1f\x8b"
 SCREENSHOT = re.compile(r"screenshot_([0-9]{1,18})\.(?:png|jpe?g|webp)", re.IGNORECASE)
@@ -70,6 +71,7 @@ class _Unpacked(GzipFile):
         super().__init__(fileobj=BytesIO(packed))
         self._left = MOST_BYTES
         self._left_now = HEADER_BYTES
+        self._ended = False
 
     def allow(self, size: int) -> None:
         """Let this much be read, and the headers that follow it."""
@@ -82,6 +84,10 @@ class _Unpacked(GzipFile):
         self._left_now -= len(chunk)
         if self._left < 0 or self._left_now < 0:
             raise BrokenArchiveError("an archive that unpacks to too much")
+        if not chunk and self._ended:
+            # To skip what a header claims to follow, tarfile would read on for ever.
+            raise EOFError
+        self._ended = not chunk
         return chunk
 
 
@@ -92,13 +98,13 @@ def _unpacking(packed: bytes) -> Iterator[_Unpacked]:
     try:
         with _Unpacked(packed) as source:
             yield source
-    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError):
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, LookupError):
         raise BrokenArchiveError("a broken archive") from None
 
 
 def _members(source: _Unpacked) -> Iterator[tuple[int, tarfile.TarInfo, tarfile.TarFile]]:
     """Each member with its place, and with the archive that it can be read from while its turn lasts."""
-    with tarfile.open(fileobj=source, mode="r|") as tar:
+    with tarfile.open(fileobj=source, mode="r|", bufsize=READ_BYTES) as tar:
         for place, member in enumerate(tar):
             if place == MOST_MEMBERS:
                 raise BrokenArchiveError("an archive of too many files")

@@ -5,8 +5,10 @@ commands, so that a server over stdio starts without the rest.
 """
 
 import math
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import anyio
@@ -29,13 +31,15 @@ from .jobs import JobRef, JobStatus
 from .providers.base import Connections
 from .server import answers
 from .tracker import Tracker
-from .views import Need, Until
+from .views import Need, Screenshot, Until
 from .watch import pace
 
 # ruff: noqa: PLC0415 - imports inside commands: see above
 
 PAGE = 200
 """How many events are printed, and read at a time, when nobody says."""
+PICTURE_NAME_CHARACTERS = 80
+PRIVATE = "Whoever has one of these links can look or even take over: keep them to yourself."
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
@@ -154,7 +158,7 @@ def wait(
     """
     run(
         connections,
-        lambda tracker: wait_for(tracker, jobs, timeout=timeout, until=until, need=need, as_json=as_json),
+        lambda tracker: wait_for(tracker, jobs, limit=timeout, until=until, need=need, as_json=as_json),
     )
 
 
@@ -200,6 +204,114 @@ def result(connections: Connections | None, job: str, pointer: str, *, as_json: 
     async def tell(tracker: Tracker) -> Exit:
         found = await tracker.result(job, pointer=pointer, most=sys.maxsize)
         Screen(as_json=as_json).value(answers.result_answer(found) if as_json else found.value)
+        return Exit.COMPLETED
+
+    run(connections, tell)
+
+
+@main.command()
+@JOB
+@AS_JSON
+@click.pass_obj
+def diagnose(connections: Connections | None, job: str, *, as_json: bool) -> None:
+    """Tell what is the matter with a job.
+
+    Why it failed, or whether it stands still or waits for a person; what speaks for that; and what could help.
+
+    The exit code is 0 whatever the verdict, and 5 when only the last known state can be judged.
+    """
+    from .screen import Screen
+
+    async def tell(tracker: Tracker) -> Exit:
+        view, found = await tracker.diagnose(job)
+        Screen(as_json=as_json).diagnosis(answers.diagnosis_answer(view, found))
+        return failed(view.problem, tracker) if view.problem else Exit.COMPLETED
+
+    run(connections, tell)
+
+
+@main.command()
+@JOB
+@click.option("--index", default=-1, show_default=True, metavar="N", help="Which one: 0 is the first, -1 the latest.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Where to write it, - for standard output; by default a file in this folder, named after the job.",
+)
+@click.option("--force", is_flag=True, help="Write over a file that exists.")
+@AS_JSON
+@click.pass_obj
+def screenshot(
+    connections: Connections | None, job: str, index: int, output: str | None, *, force: bool, as_json: bool
+) -> None:
+    """Save a screenshot of a job.
+
+    It is scaled to at most 1568 pixels, and the name of its file is printed.
+
+    The exit code is 1 when the job has no such screenshot, and 2 where the provider shows none.
+    """
+    from .screen import Screen
+
+    if output == "-" and (as_json or sys.stdout.isatty()):
+        raise click.UsageError("With -o -, the image goes to standard output; lead that into a file or a pipe.")
+
+    async def save(tracker: Tracker) -> Exit:
+        shown = await tracker.screenshot(job, index=index)
+        if output == "-":
+            click.echo(shown.image.data, nl=False)
+            return Exit.COMPLETED
+        file = Path(output or _picture_name(shown))
+        _write(file, shown.image.data, over=force)
+        about = {"job": str(shown.ref), "index": shown.index, "count": shown.count, "file": str(file)}
+        Screen(as_json=as_json).value(about if as_json else str(file))
+        return Exit.COMPLETED
+
+    run(connections, save)
+
+
+@main.command()
+@JOB
+@AS_JSON
+@click.pass_obj
+def links(connections: Connections | None, job: str, *, as_json: bool) -> None:
+    """Print a job's secret links.
+
+    They lead to its live view, its recordings and downloads. Whoever has one can look, and perhaps steer the
+    browser: keep them to yourself.
+    """
+    from .screen import Screen
+
+    async def tell(tracker: Tracker) -> Exit:
+        ref, found = await tracker.links(job)
+        answer = answers.links_answer(ref, found)
+        Screen(as_json=as_json).links(answer)
+        if not as_json:
+            complain(PRIVATE if found else answer["summary"])
+        return Exit.COMPLETED
+
+    run(connections, tell)
+
+
+@main.command()
+@JOB
+@AS_JSON
+@click.pass_obj
+def log(connections: Connections | None, job: str, *, as_json: bool) -> None:
+    """Print the provider's own log of a job.
+
+    It is raw, and of a long one it is only the end.
+
+    The exit code is 1 when the job has none, and 2 where the provider
+    shows none; the command events works anywhere.
+    """
+    from .screen import Screen
+
+    async def tell(tracker: Tracker) -> Exit:
+        ref, text = await tracker.log(job)
+        Screen(as_json=as_json).value(
+            {"job": str(ref), "reported": {"text": text}} if as_json else text.removesuffix("\n")
+        )
         return Exit.COMPLETED
 
     run(connections, tell)
@@ -277,11 +389,35 @@ def simulate(port: int) -> None:
 
 @main.command()
 @click.option("--fast", is_flag=True, help="Run it ten times as fast.")
-def demo(*, fast: bool) -> None:
+@click.option("--ask", is_flag=True, help="Answer the question of the story yourself.")
+def demo(*, fast: bool, ask: bool) -> None:
     """Play a story with pretend providers, without key or network."""
     from . import demo as story
 
-    guarded(lambda: anyio.run(story.play, 10.0 if fast else 1.0))
+    if ask and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("With --ask the story needs a terminal.")
+    speed = 10.0 if fast else 1.0
+    guarded(lambda: anyio.run(story.play, speed, story.typed if ask else story.nobody))
+
+
+for deed in deeds.COMMANDS:
+    main.add_command(deed)
+
+
+def _picture_name(shown: Screenshot) -> str:
+    """A file's name in this folder, made of nothing but the job, the index, and letters that any system takes."""
+    job = re.sub(r"[^A-Za-z0-9]+", "-", shown.ref.id.rpartition("/")[2]).strip("-")[:PICTURE_NAME_CHARACTERS]
+    return f"{shown.ref.account}-{job}-{shown.index}.{'png' if shown.image.mime_type == 'image/png' else 'jpg'}"
+
+
+def _write(file: Path, image: bytes, *, over: bool) -> None:
+    try:
+        with file.open("wb" if over else "xb") as opened:
+            opened.write(image)
+    except FileExistsError:
+        raise InvalidArgumentError(str(file), "exists; name another file, or write over it with --force") from None
+    except OSError as error:
+        raise InvalidArgumentError(str(file), f"cannot be written ({error.strerror})") from None
 
 
 async def _follow(

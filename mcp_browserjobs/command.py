@@ -12,6 +12,7 @@ from typing import NoReturn
 import anyio
 import click
 
+from . import twins
 from .errors import BrowserJobsError, ConfigError
 from .exits import Exit, of_error, of_wait
 from .providers.base import Connections
@@ -23,8 +24,8 @@ from .views import JobView, Need, Until
 EXIT_CODES = """\
 \b
 Exit codes: 0 completed; 1 failed, cancelled, or completed with the goal missed;
-2 wrong usage or settings; 3 needs a person; 4 time is up;
-5 the provider gives no answer; 130 interrupted.
+2 wrong usage or settings, or not possible there; 3 needs a person;
+4 time is up; 5 the provider gives no answer; 130 interrupted.
 """
 
 JOB = click.argument("job")
@@ -74,12 +75,12 @@ async def act(connections: Connections | None, action: Action) -> Exit:
 
 
 async def wait_for(
-    tracker: Tracker, jobs: Sequence[str], *, timeout: float | None, until: Until, need: Need, as_json: bool
+    tracker: Tracker, jobs: Sequence[str], *, limit: float | None, until: Until, need: Need, as_json: bool
 ) -> Exit:
     """Wait for jobs, with a live line where somebody looks, and tell how it ended."""
     from .screen import Screen, waiting  # noqa: PLC0415 - only some commands print
 
-    limit = timeout or tracker.settings.wait_seconds or math.inf
+    limit = limit or tracker.settings.wait_seconds or math.inf
     since = tracker.clock()
     with waiting() as update:
 
@@ -128,4 +129,4 @@ def guarded(action: Callable[[], Exit | None]) -> NoReturn:
 
 def complain(sentence: str) -> None:
     """Say something of ours on standard error."""
-    click.echo(sentence, err=True)
+    click.echo(twins.of_sentence(sentence), err=True)

@@ -4,23 +4,26 @@ Everything but the providers is real: the tracker, its looks and waits, and the 
 """
 
 import json
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import anyio
+import click
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from . import providers, screen, terminal
+from . import providers, screen, terminal, twins
+from .acting import Actor
 from .exits import Exit
 from .providers.base import Connections
 from .server import answers
 from .settings import Settings, from_environment
 from .simulator import application, variables
-from .simulator.script import Ask, Fail, Finish, PretendJob, Queued, Script, Step
+from .simulator.script import Ask, Fail, Finish, Queued, Script, Step
 from .simulator.world import World
 from .tracker import Tracker, wall_clock
 from .views import JobView, Need, Until
@@ -58,7 +61,7 @@ class Story:
             beats=(
                 Queued(2 / self.speed),
                 Step("Opened the restaurant's page", 5 / self.speed, "https://restaurant.example/"),
-                Fail("The page asked for a login that we do not have."),
+                Fail("The page showed a captcha that cannot be solved."),
             ),
         )
 
@@ -77,7 +80,23 @@ class Story:
         )
 
 
-async def play(speed: float = 1.0, *, clock: Callable[[], datetime] = wall_clock) -> Exit:
+AnswerIt = Callable[[], Awaitable[str]]
+"""Where the answer to the story's question comes from; an empty one is as good as none."""
+
+
+async def nobody() -> str:
+    """No answer: there is nobody."""
+    return ""
+
+
+async def typed() -> str:
+    """What a person types."""
+    if sys.platform != "win32":
+        await anyio.wait_readable(sys.stdin)
+    return sys.stdin.readline()
+
+
+async def play(speed: float = 1.0, answered: AnswerIt = nobody, *, clock: Callable[[], datetime] = wall_clock) -> Exit:
     """Play the story from its beginning to its end."""
     world, story = World(clock=clock), Story(speed)
     kettle = world.add("browser_use", story.kettle())
@@ -85,8 +104,8 @@ async def play(speed: float = 1.0, *, clock: Callable[[], datetime] = wall_clock
     order = world.add("dari", story.order())
     tracker = Tracker(_settings(world, speed), connections=Connections.to_app(application(world)), clock=clock)
     async with tracker.running():
-        stage = Stage(tracker, screen.console(), speed)
-        await stage.run(f"browser_use:{kettle.id}", f"gobii:{table.id}", f"dari:{order.id}", order)
+        stage = Stage(tracker, screen.console(), speed, answered)
+        await stage.run(f"browser_use:{kettle.id}", f"gobii:{table.id}", f"dari:{order.id}")
     stage.tell(f"The pretend providers were asked {len(world.requests)} times in all.")
     stage.farewell()
     return Exit.COMPLETED
@@ -106,9 +125,10 @@ class Stage:
     tracker: Tracker
     to: Console
     speed: float
+    answered: AnswerIt
     told: str = field(default="", init=False)
 
-    async def run(self, kettle: str, table: str, order: str, asking: PretendJob) -> None:
+    async def run(self, kettle: str, table: str, order: str) -> None:
         """The story, scene by scene."""
         self.tell("A story with pretend providers: no key, no network, nothing here is real.", style="bold")
         self.tell("Three jobs have just started, one at each of three providers:")
@@ -127,16 +147,25 @@ class Stage:
         self.answer(failed, "job", "status", "summary", "reported.error")
         await self.pause(READING)
 
-        self.person("Pity. And the order?")
+        self.person("Pity. Why?")
+        self.call("diagnose_job", job=table)
+        diagnosis = answers.diagnosis_answer(*await self.tracker.diagnose(table))
+        self.answer(diagnosis, "verdict", "evidence", "reported.last_step")
+        await self.pause(READING)
+
+        self.person("I see. And the order?")
         [waiting] = await self.wait([order])
         self.answer(waiting, "job", "status", "summary", "reported.question.text", "reported.question.options")
         await self.pause(READING)
-        self.tell(f'A person would answer now. Nobody has to here: the pretend one says "{ANSWER}".')
-        question = asking.state().question
-        asking.answer(question.question_id if question else "", ANSWER)
-        await self.pause(1)
+        said = await self.chosen(waiting["reported"]["question"])
 
-        self.person("Done. Tell me when it and the price comparison are over.")
+        self.person(f"{said.capitalize()}, please.")
+        self.call("answer_job_question", job=order, answer=said)
+        acted = answers.acted_answer(await Actor(self.tracker).answer(order, said))
+        self.answer(acted, "took_effect", "status", "summary")
+        await self.pause(READING)
+
+        self.person("Good. Tell me when it and the price comparison are over.")
         for ended in await self.wait([kettle, order], until="result"):
             self.answer(ended, "job", "status", "summary", "goal_met", "cost")
         await self.pause(READING)
@@ -169,6 +198,16 @@ class Stage:
         self.answer(answer, "done", "waited_seconds")
         jobs_answered: list[answers.Answer] = answer["jobs"]
         return jobs_answered
+
+    async def chosen(self, question: answers.Answer) -> str:
+        """What the person answers, or the pretend one when there is nobody, or nothing that could be meant."""
+        if self.answered is nobody:
+            self.tell(f'A person answers now. Nobody has to here: the pretend one says "{ANSWER}".')
+        else:
+            self.tell(f'Now you are asked; just press Enter to say "{ANSWER}".')
+            self.show(terminal.options(question))
+            click.echo("Answer: ", nl=False)
+        return terminal.chosen(await self.answered(), question["options"]) or ANSWER
 
     async def progress(self, seconds: float, views: Sequence[JobView]) -> None:
         """Tell how a wait is getting on, when it is."""
@@ -207,7 +246,7 @@ class Stage:
     def farewell(self) -> None:
         """What to do next."""
         keys = sorted({f"{providers.load(name).prefix}_API_KEY" for name in providers.names()})
-        server = {"command": terminal.PROGRAM, "env": {keys[0]: "your key"}}
+        server = {"command": twins.PROGRAM, "env": {keys[0]: "your key"}}
         self.show(
             [
                 Text(),
@@ -217,7 +256,7 @@ class Stage:
                 Padding(Text(json.dumps({"mcpServers": {"browserjobs": server}}, indent=2)), (0, 0, 0, 3)),
                 Text("3. Ask it: how are my browser jobs doing?"),
                 Text("Or stay here, with the variable set:"),
-                Padding(Text(f"{terminal.PROGRAM} jobs\n{terminal.PROGRAM} wait JOB"), (0, 0, 0, 3)),
+                Padding(Text(f"{twins.PROGRAM} jobs\n{twins.PROGRAM} wait JOB"), (0, 0, 0, 3)),
             ]
         )
 

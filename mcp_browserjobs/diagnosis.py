@@ -50,8 +50,9 @@ class Repetition:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A verdict with what speaks for it. `steps` counts those among the events read; `last_step` and `last_url` are
-    the run's own words.
+    """A verdict with what speaks for it.
+
+    `steps` counts those among the events read; `last_step` and `last_url` are the run's own words.
     """
 
     verdict: Verdict

@@ -5,6 +5,7 @@ from enum import IntEnum
 
 from .errors import (
     PASSING,
+    ActingDisabledError,
     AmbiguousReferenceError,
     AuthenticationError,
     BrowserJobsError,
@@ -13,24 +14,28 @@ from .errors import (
     InvalidArgumentError,
     MalformedIdError,
     MissingKeyError,
+    NotSupportedError,
     PermissionDeniedError,
     UnknownAccountError,
     UnknownLinkError,
+    UnknownOutcomeError,
 )
 from .jobs import JobStatus
 from .views import JobView, Need, Until, Waited
 
 WRONG_USAGE = (
+    ActingDisabledError,
     AmbiguousReferenceError,
     ConfigError,
     ForeignLinkError,
     InvalidArgumentError,
     MalformedIdError,
     MissingKeyError,
+    NotSupportedError,
     UnknownAccountError,
     UnknownLinkError,
 )
-NO_ANSWER = (*PASSING, AuthenticationError, PermissionDeniedError)
+NO_ANSWER = (*PASSING, AuthenticationError, PermissionDeniedError, UnknownOutcomeError)
 
 
 class Exit(IntEnum):

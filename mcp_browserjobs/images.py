@@ -49,6 +49,8 @@ def fit(data: bytes) -> FittedImage:
             scaled = _opaque(ImageOps.exif_transpose(smooth))
     except BROKEN:
         raise NotAvailableError("screenshot", "broken") from None
+    # Nothing that came along with the pixels, such as a colour profile of any size, goes on.
+    scaled.info.clear()
     while True:
         if len(encoded := _encode(scaled, "PNG")) <= MOST_BYTES:
             return FittedImage(encoded, "image/png", *scaled.size)

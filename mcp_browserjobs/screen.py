@@ -1,6 +1,7 @@
 """Where answers are printed: on a terminal with colour and in its width, in a pipe as plain whole lines, or as JSON."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -61,6 +62,17 @@ class Screen:
             case several:
                 show(self._to, terminal.jobs_in_short(several))
 
+    def diagnosis(self, answer: Answer) -> None:
+        """Print what is the matter with a job."""
+        if self._as_json:
+            self.value(answer)
+        else:
+            show(self._to, terminal.diagnosis(answer))
+
+    def links(self, answer: Answer) -> None:
+        """Print the links of a job."""
+        self._list(answer, terminal.links, terminal.link_lines)
+
     def events(self, events: Sequence[Answer]) -> None:
         """Print a part of a log; as JSON, an event a line."""
         if self._as_json:
@@ -108,6 +120,30 @@ class Screen:
     def _line(self, text: str) -> None:
         """A pipe gets the text as it is, a terminal without control characters."""
         click.echo(terminal.plain(text) if self._to.is_terminal else text, file=self._to.file, color=True)
+
+
+def ask(question: Answer) -> str:
+    """Have a person answer a question on the terminal.
+
+    Raises:
+        click.Abort: they would rather not.
+    """
+    options = question.get("options", ())
+    while True:
+        click.echo("Answer: ", nl=False, err=True)
+        if not (line := sys.stdin.readline()):
+            raise click.Abort
+        if answer := terminal.chosen(line, options):
+            return answer
+        click.echo("One of the options, please, or its number." if options else "Please say something.", err=True)
+
+
+def show_question(job: str, question: Answer) -> None:
+    """Show a question on standard error, so that standard output stays free for what comes of it."""
+    to = console(stderr=True)
+    if not to.is_terminal:
+        to.width = PIPE_WIDTH
+    show(to, terminal.question(job, question))
 
 
 @contextmanager

@@ -4,7 +4,6 @@ Every text is shown as it stands: none of it is taken as markup, and control cha
 """
 
 import json
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +14,11 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from . import twins
 from .jobs import EventKind, FailureKind, JobStatus
 from .reported import clean
 from .server.answers import Answer
 
-PROGRAM = "mcp-browserjobs"
 INDENT = (0, 0, 0, 2)
 SHORT_ID = 12
 
@@ -32,6 +31,7 @@ STYLES: dict[str, str] = {
     JobStatus.FAILED: "bold red",
     JobStatus.CANCELLED: "magenta",
 }
+VERDICT_STYLES = {"healthy": "green", "stalled": "bold yellow", "waiting_for_person": "bold yellow"}
 STATUS_WIDTH = max(map(len, JobStatus))
 KIND_WIDTH = max(map(len, EventKind))
 
@@ -48,10 +48,9 @@ def plain(text: object) -> str:
 def job(answer: Answer) -> list[RenderableType]:
     """A Job answer in full: what we say, what the run says, and the command that usually comes next."""
     parts = [*head(answer), *_indented(_facts(answer))]
-    if said := _reported_facts(answer):
-        parts += [Text("The run reports:", style="dim"), *_indented(said)]
-    if command := next_command(answer):
-        parts.append(whole(f"Next: {command}"))
+    parts += _reported(answer)
+    if call := answer.get("next_step"):
+        parts.append(whole(f"Next: {twins.of_call(call)}"))
     return parts
 
 
@@ -75,20 +74,61 @@ def head(answer: Answer) -> list[RenderableType]:
     return parts
 
 
-def next_command(answer: Answer) -> str | None:
-    """The command that usually comes next."""
-    reference = shlex.quote(plain(answer["job"]))
-    match answer["status"]:
-        case JobStatus.COMPLETED if "result_preview" in answer.get("reported", {}):
-            return f"{PROGRAM} result {reference}"
-        case JobStatus.FAILED:
-            return f"{PROGRAM} events {reference}"
-        case JobStatus.COMPLETED | JobStatus.CANCELLED:
-            return None
-        case JobStatus.WAITING_FOR_INPUT | JobStatus.PAUSED:
-            return f"{PROGRAM} wait {reference} --until result"
-        case _:
-            return f"{PROGRAM} wait {reference}"
+def question(job: str, asked: Answer) -> list[RenderableType]:
+    """What a waiting job asks, with a number for each option."""
+    parts: list[RenderableType] = [whole(job, "bold"), Text("The run asks:", style="dim")]
+    parts.append(Padding(Text(plain(asked.get("text", "(a question without a text)"))), INDENT))
+    return [*parts, *options(asked)]
+
+
+def options(asked: Answer) -> list[RenderableType]:
+    """The options of a question, each with a number."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for number, option in enumerate(asked.get("options", ()), 1):
+        table.add_row(str(number), Text(plain(option)))
+    return [Padding(table, INDENT)] if table.rows else []
+
+
+def chosen(said: str, options: Sequence[str]) -> str | None:
+    """The answer that somebody means who typed this: where there are options, one of them or its number."""
+    said = said.strip()
+    if not options or said in options:
+        return said or None
+    if said.isdecimal() and 0 < int(said) <= len(options):
+        return options[int(said) - 1]
+    return next((option for option in options if option.strip().casefold() == said.casefold()), None)
+
+
+def diagnosis(answer: Answer) -> list[RenderableType]:
+    """A diagnosis: the verdict, what speaks for it, what the run says, and the commands that could help."""
+    verdict = answer["verdict"]
+    parts: list[RenderableType] = [
+        whole(answer["job"], "bold"),
+        Text.assemble((verdict, VERDICT_STYLES.get(verdict, "bold red")), "  ", answer["summary"]),
+    ]
+    parts += _indented(dict(map(_evidence, answer["evidence"].items())))
+    parts += _reported(answer)
+    for number, call in enumerate(answer.get("suggestions", ())):
+        parts.append(whole(f"{'      ' if number else 'Next: '}{twins.of_call(call)}"))
+    return parts
+
+
+def _evidence(fact: tuple[str, Any]) -> tuple[str, str]:
+    """A piece of evidence as a label and a text."""
+    match fact:
+        case "repeated", same:
+            return (
+                "repeated",
+                f"the same {same['what']} {same['times']} times, events {same['first_seq']} to {same['last_seq']}",
+            )
+        case "inferred", _:
+            return "verdict", "inferred from what the run says of its error"
+        case name, seconds if name.endswith("_seconds"):
+            return name.removesuffix("_seconds").replace("_", " "), f"{seconds:g} s"
+        case name, value:
+            return name.replace("_", " "), str(value)
 
 
 def _facts(answer: Answer) -> dict[str, str]:
@@ -113,6 +153,11 @@ def _goal(answer: Answer) -> str | None:
     return ("met" if met else "missed") + by
 
 
+def _reported(answer: Answer) -> list[RenderableType]:
+    said = _reported_facts(answer)
+    return [Text("The run reports:", style="dim"), *_indented(said)] if said else []
+
+
 def _reported_facts(answer: Answer) -> dict[str, str]:
     said = answer.get("reported", {})
     question = said.get("question", {})
@@ -120,6 +165,8 @@ def _reported_facts(answer: Answer) -> dict[str, str]:
     facts = {
         "status": word if word != answer["status"] else None,
         "step": said.get("current_step"),
+        "last step": said.get("last_step"),
+        "last url": said.get("last_url"),
         "question": question
         and "\n".join([question.get("text", ""), *map("- {}".format, question.get("options", []))]),
         "error": said.get("error"),
@@ -183,6 +230,21 @@ def _key(state: str) -> Text:
 
 def _title(row: Answer) -> str:
     return _one_line(row.get("reported", {}).get("title", ""))
+
+
+def links(answer: Answer) -> list[RenderableType]:
+    """The links of a job: two lines each, so that the links stay whole in any width."""
+    parts: list[RenderableType] = []
+    for link in answer["links"]:
+        until = f"  until {_moment(link['expires_at'])}" if "expires_at" in link else ""
+        parts += [Text.assemble((link["kind"], "bold"), (until, "dim")), whole(f"  {link['url']}")]
+    return parts
+
+
+def link_lines(answer: Answer) -> Iterator[str]:
+    """The links of a job for a pipe: kind, link and its end with tabs between."""
+    for link in answer["links"]:
+        yield _tabbed(link["kind"], link["url"], link.get("expires_at", ""))
 
 
 # Events

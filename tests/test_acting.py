@@ -78,6 +78,7 @@ async def test_an_answer_that_comes_too_late_is_told_to_have_done_nothing(world:
         assert question is not None
         job.answer(question.id, "a")
         acted = await actor.answer(ref, "b")
+        assert acted.took_effect is False
         assert len(posts(world)) == 1
         assert acted.view.status is JobStatus.RUNNING
         with pytest.raises(InvalidArgumentError):

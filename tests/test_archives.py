@@ -3,7 +3,7 @@
 import gzip
 import io
 import tarfile
-from collections.abc import Iterable
+from contextlib import suppress
 from random import Random
 from typing import get_args
 
@@ -153,11 +153,26 @@ async def test_unpacking_stops_where_a_header_does_not_end() -> None:
     assert await refusal(endless) == "an archive that unpacks to too much"
 
 
+async def test_skipping_stops_where_the_archive_ends() -> None:
+    """Its header claims an exabyte, and another header says that this is ten bytes."""
+    record = b"26 GNU.sparse.realsize=10\n"
+    extended, member = tarfile.TarInfo("extended"), tarfile.TarInfo("log.txt")
+    extended.type, extended.size, member.size = tarfile.XHDTYPE, len(record), 1 << 60
+    headers = extended.tobuf() + record.ljust(tarfile.BLOCKSIZE, b"\0") + member.tobuf(tarfile.GNU_FORMAT)
+    assert await refusal(gzip.compress(headers)) == "a broken archive"
+
+
+async def test_an_archive_may_end_without_saying_so() -> None:
+    plain = gzip.decompress(packed(("screenshot_0000.png", b"image"), form=tarfile.GNU_FORMAT))
+    assert await contents(gzip.compress(plain[: 2 * tarfile.BLOCKSIZE])) == [b"image"]
+
+
 async def test_a_size_below_zero_is_refused() -> None:
     member = bytearray(tarfile.TarInfo("screenshot_0000.png").tobuf(tarfile.GNU_FORMAT))
     member[124:136] = b"\xff" * 11 + b"\x00"
     member[148:156] = b"%06o\0 " % (256 + sum(member[:148]) + sum(member[156:512]))
-    assert await refusal(gzip.compress(bytes(member))) == "an archive of too large a file"
+    # Newer releases of Python know such a header for a broken one.
+    assert await refusal(gzip.compress(bytes(member))) in {"an archive of too large a file", "a broken archive"}
 
 
 async def test_a_sparse_file_is_no_screenshot() -> None:
@@ -166,24 +181,23 @@ async def test_a_sparse_file_is_no_screenshot() -> None:
     assert await find_screenshots(packed(member, form=tarfile.GNU_FORMAT)) == []
 
 
-def damaged(random: Random, whole: bytes) -> Iterable[bytes]:
-    """The archive with some bytes changed, packed and unpacked."""
-    plain = bytearray(gzip.decompress(whole))
-    for _ in range(150):
-        broken = bytearray(whole)
-        for _ in range(random.randrange(1, 4)):
-            broken[random.randrange(2, len(broken))] = random.randrange(256)
-        yield bytes(broken)
-        broken = bytearray(plain)
-        for _ in range(random.randrange(1, 8)):
-            broken[random.randrange(0, 512)] = random.randrange(256)
-        yield gzip.compress(bytes(broken), 1)
+def damaged(random: Random, plain: bytes) -> bytes:
+    """The archive with some bytes changed, and checksums that hide it."""
+    broken = bytearray(plain)
+    for _ in range(random.randrange(1, 5)):
+        broken[random.randrange(len(broken) if random.random() < 0.3 else 2048)] = random.choice(b"\x00\xff\x807-")
+    for start in range(0, len(broken) - tarfile.BLOCKSIZE + 1, tarfile.BLOCKSIZE):
+        block = broken[start : start + tarfile.BLOCKSIZE]
+        if block[257:262] == b"ustar":
+            broken[start + 148 : start + 156] = b"%06o\0 " % (256 + sum(block[:148]) + sum(block[156:]))
+    return gzip.compress(bytes(broken), 1)
 
 
-async def test_damage_is_refused_or_harmless() -> None:
-    whole = packed((f"{'deep/' * 60}screenshot_0000.png", b"image"), ("screenshot_0001.png", b"another"))
-    for broken in damaged(Random(7), whole):
-        try:
-            await contents(broken)
-        except BrokenArchiveError as error:
-            assert error.where.startswith("a")
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+async def test_damage_is_refused_or_harmless(form: int) -> None:
+    random = Random(7)  # noqa: S311 - nothing secret
+    files = ((f"{'deep/' * 60}screenshot_0000.png", b"image"), ("screenshot_0001.png", b"another" * 200))
+    plain = gzip.decompress(packed(*files, form=form))
+    for _ in range(500):
+        with suppress(BrokenArchiveError):
+            assert len(await contents(damaged(random, plain))) <= 2

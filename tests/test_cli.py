@@ -5,25 +5,21 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from click import unstyle
-from click.testing import CliRunner, Result
 
 from mcp_browserjobs import __version__, cli, pretend
 from mcp_browserjobs.exits import Exit
-from mcp_browserjobs.providers.base import Connections
+from mcp_browserjobs.images import FittedImage
+from mcp_browserjobs.jobs import JobRef
 from mcp_browserjobs.server.answers import Answer
-from mcp_browserjobs.settings import from_environment
-from mcp_browserjobs.simulator import application, variables
+from mcp_browserjobs.simulator import variables
 from mcp_browserjobs.simulator.script import Ask, Fail, Finish, Outage, Queued, RateLimit, Script, Step
-from mcp_browserjobs.simulator.world import World
-from mcp_browserjobs.tracker import Tracker
+from mcp_browserjobs.views import Screenshot
+from tests.shell import Place, lines
 from tests.stage import HOST, new_world, tracker_in
 
 DONE = Script("Compare prices", (Queued(1), Step("Opened the shop"), Finish({"price": 42, "shop": "Café"})))
@@ -37,71 +33,9 @@ AWAY = Outage(0, 1e9)
 BUSY = RateLimit(0, 1e9)
 
 
-@dataclass
-class Clock:
-    """The time of the pretend providers, which can be put back."""
-
-    behind: timedelta = field(default_factory=timedelta)
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) - self.behind
-
-
-@dataclass
-class Place:
-    """Pretend providers, and a command line that is configured for them."""
-
-    clock: Clock = field(default_factory=Clock)
-    world: World = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.world = World(clock=self.clock)
-
-    def add(self, provider: str, script: Script, *, ago: float = 100) -> str:
-        """The reference of a job that started `ago` seconds ago."""
-        self.clock.behind = timedelta(seconds=ago)
-        job = self.world.add(provider, script)
-        self.clock.behind = timedelta()
-        return f"{provider}:{job.id}"
-
-    def environment(self) -> dict[str, str]:
-        """The variables that lead here."""
-        polls = {f"{name}_POLL_SECONDS": "0.05" for name in ("DARI", "GOBII", "BROWSER_USE")}
-        return {**variables(HOST, self.world), **polls, "BROWSERJOBS_STORE": ":memory:"}
-
-    def see(self, reference: str, store: str) -> None:
-        """Have a job looked at an hour ago."""
-
-        async def look() -> None:
-            settings = from_environment({**self.environment(), "BROWSERJOBS_STORE": store})
-            connections = Connections.to_app(application(self.world))
-            tracker = Tracker(settings, connections=connections, clock=lambda: datetime.now(UTC) - timedelta(hours=1))
-            async with tracker.running():
-                await tracker.look(reference)
-
-        anyio.run(look)
-
-    def run(self, *arguments: str, app: Any = None, **environ: str | None) -> Result:
-        """Run a command."""
-        environment = {**self.environment(), **environ}
-        connections = Connections.to_app(app or application(self.world))
-        runner = CliRunner(catch_exceptions=False)
-        return runner.invoke(cli.main, arguments, obj=connections, env=environment)
-
-    def on_terminal(self, *arguments: str, columns: int = 80, **environ: str | None) -> Result:
-        """Run a command whose output is a terminal without colours."""
-        width = str(columns)
-        return self.run(*arguments, FORCE_COLOR="1", NO_COLOR="1", TERM="xterm", COLUMNS=width, **environ)
-
-
 @pytest.fixture
 def place() -> Place:
     return Place()
-
-
-def lines(result: Result) -> list[str]:
-    """What stands on standard output, whatever its style."""
-    return [line.rstrip() for line in unstyle(result.stdout).splitlines()]
 
 
 # status
@@ -122,7 +56,7 @@ def test_status_as_json_is_the_tool_s_answer_on_one_line(place: Place) -> None:
     answer = json.loads(line)
     assert (answer["job"], answer["status"], answer["final"]) == (reference, "waiting_for_input", False)
     assert answer["reported"]["question"]["options"] == ["white", "blue"]
-    assert answer["next_step"] == f'wait_for_result(jobs=["{reference}"], until="result")'
+    assert answer["next_step"] == f'answer_job_question(job="{reference}", answer="...")'
 
 
 def test_status_takes_a_bare_id(place: Place) -> None:
@@ -151,7 +85,10 @@ def test_status_that_only_knows_an_old_state_tells_it_and_is_5(place: Place, tmp
         ("0a1b2c3d-0000-4000-8000-000000000000", 1, "No job of that id is known"),
     ],
 )
-@pytest.mark.parametrize("command", ["status", "wait", "events", "result"])
+@pytest.mark.parametrize(
+    "command",
+    ["status", "wait", "events", "result", "diagnose", "screenshot", "links", "log", "pause", "cancel", "answer"],
+)
 def test_a_job_that_cannot_be_found_is_one_sentence(
     place: Place, command: str, reference: str, code: int, sentence: str
 ) -> None:
@@ -175,7 +112,7 @@ def test_a_wrong_key_is_5(place: Place) -> None:
     reference = place.add("dari", DONE)
     result = place.run("status", reference, DARI_API_KEY="wrong")
     assert result.exit_code == 5
-    assert "check DARI_API_KEY" in result.stderr
+    assert "check the value of DARI_API_KEY" in result.stderr
     assert "wrong" not in result.stderr
     assert place.run("wait", reference, DARI_API_KEY="wrong").exit_code == 5
 
@@ -426,6 +363,108 @@ def test_a_job_without_a_result_is_1(place: Place) -> None:
     assert result.stderr.startswith("There is no result yet")
 
 
+# What else there is to a job
+
+
+def test_a_diagnosis_tells_what_is_the_matter_and_goes_well(place: Place) -> None:
+    reference = place.add("gobii", FAILED)
+    result = place.run("diagnose", reference)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert lines(result)[:2] == [reference, "unknown  Failed at gobii after 4 s."]
+    assert "  error     It wants a login[/bold]." in lines(result)
+    assert lines(result)[-1] == f"Next: mcp-browserjobs events {reference} --after 0"
+    answer = json.loads(place.run("diagnose", reference, "--json").stdout)
+    assert answer["verdict"] == "unknown"
+
+
+def test_a_diagnosis_of_an_old_state_is_5(place: Place, tmp_path: Path) -> None:
+    reference = place.add("dari", ENDLESS)
+    store = str(tmp_path / "jobs.sqlite3")
+    place.see(reference, store)
+    place.world.trouble = AWAY
+    result = place.run("diagnose", reference, BROWSERJOBS_STORE=store)
+    assert result.exit_code == 5
+    assert lines(result)[0] == reference
+
+
+def test_a_screenshot_becomes_a_file_named_after_the_job(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    reference = place.add("dari", DONE)
+    uuid = reference.rpartition("/")[2]
+    result = place.run("screenshot", reference)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, f"dari-{uuid}-0.png\n", "")
+    assert (tmp_path / f"dari-{uuid}-0.png").read_bytes().startswith(b"\x89PNG")
+    about = json.loads(place.run("screenshot", reference, "--json", "--index", "0", "-o", "other.png").stdout)
+    assert about == {"job": reference, "index": 0, "count": 1, "file": "other.png"}
+
+
+def test_a_screenshot_overwrites_nothing_unless_told_to(place: Place, tmp_path: Path) -> None:
+    reference, kept = place.add("dari", DONE), tmp_path / "kept.png"
+    kept.write_text("mine")
+    result = place.run("screenshot", reference, "-o", str(kept))
+    assert (result.exit_code, result.stdout, kept.read_text()) == (2, "", "mine")
+    assert result.stderr == f"{kept} exists; name another file, or write over it with --force.\n"
+    assert place.run("screenshot", reference, "-o", str(kept), "--force").exit_code == 0
+    assert kept.read_bytes().startswith(b"\x89PNG")
+    nowhere = place.run("screenshot", reference, "-o", str(kept / "below.png"), "--force")
+    assert nowhere.exit_code == 2
+    assert "cannot be written" in nowhere.stderr
+
+
+def test_a_screenshot_goes_into_a_pipe_as_bytes(place: Place) -> None:
+    reference = place.add("dari", DONE)
+    result = place.run("screenshot", reference, "-o", "-")
+    assert result.exit_code == 0
+    assert result.stdout_bytes.startswith(b"\x89PNG")
+    assert place.run("screenshot", reference, "-o", "-", "--json").exit_code == 2
+
+
+def test_a_file_s_name_is_made_of_letters_that_no_system_minds() -> None:
+    shown = Screenshot(JobRef("dari", "org/portal/../..\\\x1b[2J$(x) é"), FittedImage(b"", "image/jpeg", 1, 1), 3, 4)
+    assert cli._picture_name(shown) == "dari-2J-x-3.jpg"
+
+
+@pytest.mark.parametrize(
+    ("command", "provider", "code"),
+    [("screenshot", "dari", 1), ("screenshot", "gobii", 2), ("log", "dari", 2)],
+)
+def test_what_is_not_there_yet_is_1_and_what_never_is_2(place: Place, command: str, provider: str, code: int) -> None:
+    result = place.run(command, place.add(provider, ENDLESS))
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr.count("\n") == 1
+
+
+def test_links_are_a_line_each_in_a_pipe_and_come_with_a_warning(place: Place) -> None:
+    reference = place.add("dari", DONE)
+    result = place.run("links", reference)
+    assert result.exit_code == 0
+    assert [line.split("\t")[0] for line in lines(result)] == ["live_view", "recording"]
+    assert result.stderr.startswith("Whoever has one of these links can look")
+    shown = place.on_terminal("links", reference, columns=30)
+    assert [line for line in lines(shown) if line.startswith("  https://storage.example/")]
+    answer = place.run("links", reference, "--json")
+    assert ({link["kind"] for link in json.loads(answer.stdout)["links"]}, answer.stderr) == (
+        {"live_view", "recording"},
+        "",
+    )
+
+
+def test_a_job_without_links_is_said_to_have_none(place: Place) -> None:
+    result = place.run("links", place.add("gobii", DONE))
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("There are no links")
+
+
+def test_a_log_is_printed_as_it_is(place: Place) -> None:
+    reference = place.add("browser_use_v2", DONE)
+    text = place.run("log", reference).stdout
+    assert "Opened the shop" in text
+    answer = json.loads(place.run("log", reference, "--json").stdout)
+    assert (answer["job"], answer["reported"]["text"]) == (reference, text)
+
+
 # jobs and accounts
 
 
@@ -487,7 +526,7 @@ def test_accounts_with_a_refused_key_are_5(place: Place) -> None:
     result = place.on_terminal("accounts", "--check", GOBII_API_KEY="wrong")
     assert result.exit_code == 5
     assert "gobii  gobii  key refused  GOBII_API_KEY" in lines(result)
-    assert "  Gobii refused the key of account gobii: check GOBII_API_KEY, then restart this" in lines(result)
+    assert "  Gobii refused the key of account gobii: check the value of GOBII_API_KEY." in lines(result)
 
 
 def test_accounts_without_any_say_which_variables_make_one(place: Place) -> None:

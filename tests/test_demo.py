@@ -1,5 +1,7 @@
 """The story on the terminal, on virtual time and once for real."""
 
+import socket
+import sys
 from pathlib import Path
 
 import anyio
@@ -14,13 +16,16 @@ from tests.conftest import virtual_clock
 @pytest.mark.anyio
 async def test_the_whole_story_is_told_in_under_half_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
     assert await demo.play(clock=virtual_clock) is Exit.COMPLETED
-    assert 20 < anyio.current_time() < 26
+    assert 20 < anyio.current_time() < 30
     told = capsys.readouterr().out
     for part in (
         "    status: running",
         "Opened the shop",
         "    status: failed",
-        "    reported.error: The page asked for a login that we do not have.",
+        "    reported.error: The page showed a captcha that cannot be solved.",
+        "    verdict: site_blocked",
+        '  answer_job_question(job="dari:',
+        "    took_effect: true",
         "    status: waiting_for_input",
         '    reported.question.options: ["white", "blue", "black"]',
         "    status: completed",
@@ -31,6 +36,31 @@ async def test_the_whole_story_is_told_in_under_half_a_minute(capsys: pytest.Cap
         assert part in told
     assert "\x1b" not in told
     assert all(line == line.rstrip() for line in told.splitlines())
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("said", "answer"), [("1\n", "white"), ("black\n", "black"), ("\n", "blue"), ("", "blue")])
+async def test_a_person_may_give_the_answer(capsys: pytest.CaptureFixture[str], said: str, answer: str) -> None:
+    async def person() -> str:
+        return said
+
+    await demo.play(10, person, clock=virtual_clock)
+    told = capsys.readouterr().out
+    assert "  1  white\n  2  blue\n  3  black\nAnswer: " in told
+    assert f'answer="{answer}"' in told
+
+
+def test_asking_needs_a_terminal() -> None:
+    result = CliRunner().invoke(cli.main, ["demo", "--ask"])
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_what_is_typed_is_read_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = socket.socketpair()
+    with reading, writing, reading.makefile(encoding="utf-8") as typed:
+        monkeypatch.setattr(sys, "stdin", typed)
+        writing.sendall(b"blue\n")
+        assert anyio.run(demo.typed) == "blue\n"
 
 
 @pytest.mark.anyio

@@ -129,6 +129,9 @@ def test_every_code_but_the_interruption_has_its_place_in_the_order() -> None:
     [
         (errors.ConfigError("DARI_BASE_URL", "is wrong"), 2),
         (errors.MissingKeyError("dari", "DARI_API_KEY"), 2),
+        (errors.ActingDisabledError("BROWSERJOBS_READ_ONLY"), 2),
+        (errors.NotSupportedError("gobii", "gobii", ability="pause jobs"), 2),
+        (errors.UnknownOutcomeError("gobii", "gobii"), 5),
         (errors.MalformedIdError("dari", "org/portal/uuid"), 2),
         (errors.ForeignLinkError(), 2),
         (REFUSED, 5),

@@ -16,7 +16,8 @@ def test_a_console_takes_nothing_as_markup() -> None:
 
 def test_letters_that_the_output_lacks_are_replaced() -> None:
     code = (
-        "from mcp_browserjobs import cli, screen; cli._guarded(lambda: screen.Screen(as_json=False).value('Café ☕'))"
+        "from mcp_browserjobs import command, screen;"
+        "command.guarded(lambda: screen.Screen(as_json=False).value('Café ☕'))"
     )
     environ = {**os.environ, "PYTHONIOENCODING": "latin-1"}
     shown = subprocess.check_output([sys.executable, "-c", code], env=environ)  # noqa: S603 - ours

@@ -39,6 +39,7 @@ def answer(**fields: Any) -> Answer:
 def test_a_job_shows_what_we_say_apart_from_what_the_run_says() -> None:
     shown = answer(
         provider_status="busy",
+        next_step=f'wait_for_result(jobs=["{REFERENCE}"])',
         started_at="2026-11-01T12:00:00Z",
         finished_at="2026-11-01T12:01:00Z",
         checked_at="2026-11-01T12:01:05Z",
@@ -74,8 +75,8 @@ def test_a_job_shows_what_we_say_apart_from_what_the_run_says() -> None:
     ]
 
 
-def test_a_job_of_which_nothing_is_known_is_two_lines_and_the_next_command() -> None:
-    assert len(drawn(terminal.job(answer())).splitlines()) == 3
+def test_a_job_of_which_nothing_is_known_is_two_lines() -> None:
+    assert len(drawn(terminal.job(answer())).splitlines()) == 2
 
 
 @pytest.mark.parametrize(
@@ -102,23 +103,89 @@ def test_a_result_is_shown_as_text_or_as_json() -> None:
     assert "  result    The begin" in drawn(terminal.job(answer(reported={"result_preview": "The begin"})))
 
 
+def test_the_next_step_is_a_command_that_can_be_copied_as_one_line_in_any_width() -> None:
+    shown = answer(next_step=f'wait_for_result(jobs=["{REFERENCE}"], until="result")')
+    assert drawn(terminal.job(shown), width=30).splitlines()[-1] == (
+        f"Next: mcp-browserjobs wait {REFERENCE} --until result"
+    )
+
+
+def test_a_diagnosis_shows_its_reasons_what_the_run_says_and_every_command_that_could_help() -> None:
+    shown: Answer = {
+        "job": REFERENCE,
+        "status": "running",
+        "verdict": "stalled",
+        "summary": "Running at dari, yet nothing has changed for 5 min.",
+        "evidence": {
+            "events": 9,
+            "usual_gap_seconds": 3.5,
+            "repeated": {"what": "step", "times": 4, "first_seq": 6, "last_seq": 9},
+            "inferred": True,
+        },
+        "suggestions": [f'get_job_events(job="{REFERENCE}", after=5)', f'cancel_job(job="{REFERENCE}")'],
+        "reported": {"last_step": "Scrolled down", "last_url": "https://shop.example/"},
+    }
+    assert drawn(terminal.diagnosis(shown)).splitlines() == [
+        REFERENCE,
+        "stalled  Running at dari, yet nothing has changed for 5 min.",
+        "  events     9",
+        "  usual gap  3.5 s",
+        "  repeated   the same step 4 times, events 6 to 9",
+        "  verdict    inferred from what the run says of its error",
+        "The run reports:",
+        "  last step  Scrolled down",
+        "  last url   https://shop.example/",
+        f"Next: mcp-browserjobs events {REFERENCE} --after 5",
+        f"      mcp-browserjobs cancel {REFERENCE}",
+    ]
+
+
+def test_a_question_without_a_text_says_so() -> None:
+    assert drawn(terminal.question(REFERENCE, {"id": "q"})).splitlines() == [
+        REFERENCE,
+        "The run asks:",
+        "  (a question without a text)",
+    ]
+
+
 @pytest.mark.parametrize(
-    ("fields", "command"),
+    ("said", "options", "meant"),
     [
-        ({"status": "queued"}, f"wait {REFERENCE}"),
-        ({"status": "waiting_for_input"}, f"wait {REFERENCE} --until result"),
-        ({"status": "failed"}, f"events {REFERENCE}"),
-        ({"status": "completed", "reported": {"result_preview": "Long"}}, f"result {REFERENCE}"),
-        ({"job": "https://x.example/?a=1&b", "status": "unknown"}, "wait 'https://x.example/?a=1&b'"),
+        (" anything\n", [], "anything"),
+        ("\n", [], None),
+        ("2", ["white", "blue"], "blue"),
+        ("Blue", ["white", "blue"], "blue"),
+        ("2", ["2", "1"], "2"),
+        ("0", ["white", "blue"], None),
+        ("3", ["white", "blue"], None),
+        ("green", ["white", "blue"], None),
+        ("", ["white", "blue"], None),
     ],
 )
-def test_the_next_command_can_be_copied_as_one_line_in_any_width(fields: Answer, command: str) -> None:
-    assert f"Next: mcp-browserjobs {command}" in drawn(terminal.job(answer(**fields)), width=30).splitlines()
+def test_an_answer_is_one_of_the_options_or_its_number(said: str, options: list[str], meant: str | None) -> None:
+    assert terminal.chosen(said, options) == meant
 
 
-@pytest.mark.parametrize("status", ["completed", "cancelled"])
-def test_nothing_comes_after_the_end(status: str) -> None:
-    assert terminal.next_command(answer(status=status)) is None
+LINKS: Answer = {
+    "job": REFERENCE,
+    "links": [
+        {"kind": "live_view", "url": "https://live.example/a?token=b", "expires_at": "2026-11-01T12:00:00Z"},
+        {"kind": "recording", "url": "https://storage.example/a.webm"},
+    ],
+}
+
+
+def test_links_stay_whole() -> None:
+    assert drawn(terminal.links(LINKS), width=50).splitlines() == [
+        "live_view  until 2026-11-01 12:00:00 UTC",
+        "  https://live.example/a?token=b",
+        "recording",
+        "  https://storage.example/a.webm",
+    ]
+    assert list(terminal.link_lines(LINKS)) == [
+        "live_view\thttps://live.example/a?token=b\t2026-11-01T12:00:00Z",
+        "recording\thttps://storage.example/a.webm\t",
+    ]
 
 
 def test_jobs_in_short_tell_where_they_stand_and_what_they_want() -> None:
@@ -257,9 +324,13 @@ def test_what_strangers_write_is_neither_markup_nor_control(colour: bool) -> Non
     }
     hostile = answer(provider_status=HOSTILE, reported=said)
     rows: Answer = {"jobs": [{"job": f"dari:{HOSTILE}", "status": HOSTILE, "reported": {"title": HOSTILE}}]}
+    diagnosis = {"verdict": "unknown", "evidence": {}, **hostile, "reported": {"last_step": HOSTILE}}
     board = terminal.Board()
     board.update([hostile])
     for parts in (
+        terminal.diagnosis(diagnosis),
+        terminal.question(HOSTILE, {"text": HOSTILE, "options": [HOSTILE]}),
+        terminal.links({"links": [{"kind": "download", "url": HOSTILE}]}),
         terminal.job(hostile),
         terminal.jobs_in_short([hostile]),
         terminal.jobs(rows),

@@ -24,6 +24,4 @@ def load(name: str) -> type[Provider]:
 @cache
 def abilities(name: str) -> frozenset[str]:
     """What a provider can do: the names of its methods that send requests."""
-    return frozenset(
-        method for method, _ in getmembers(load(name), iscoroutinefunction) if not method.startswith("_")
-    )
+    return frozenset(method for method, _ in getmembers(load(name), iscoroutinefunction) if not method.startswith("_"))

@@ -32,7 +32,6 @@ from ..errors import (
     MalformedIdError,
     OutOfCreditsError,
     PermissionDeniedError,
-    ProviderError,
     ProviderUnavailableError,
     RateLimitedError,
     RefusedRequestError,
@@ -206,12 +205,12 @@ class Http:
         return ConflictError(self._access.provider, self._access.account)
 
     def not_accepted(self, where: str = "") -> RefusedRequestError:
-        """The error for what the provider does not accept; `where` names fields."""
+        """The error for what the provider does not accept; `where` names fields, or what else is wrong."""
         return RefusedRequestError(self._access.provider, self._access.account, where=where)
 
-    def missing(self, parameters: Mapping[str, JsonValue]) -> ProviderError:
+    def missing(self, parameters: Mapping[str, JsonValue]) -> RefusedRequestError:
         """The error for a 404 to a start: what the parameters name is not there or, without any, the route is not."""
-        return self.not_accepted() if parameters else self.unexpected("no such API at this base URL")
+        return self.not_accepted("" if parameters else "no such API at this base URL")
 
     @property
     def account(self) -> str:
@@ -319,11 +318,13 @@ def _may_follow(url: str, base_url: str) -> bool:
         return False
     if same:
         return True
-    host = link.hostname or ""
+    host = (link.hostname or "").rstrip(".")
     try:
         public = ip_address(host).is_global
     except ValueError:
-        public = "." in host and not host.endswith((".local", ".internal", ".localhost"))
+        # A last part that begins with a digit is another way to write an IP address.
+        named = re.search(r"\.[a-z][a-z0-9-]*\Z", host) is not None
+        public = named and not host.endswith((".local", ".internal", ".localhost"))
     return link.scheme == "https" and public and not (link.username or link.password)
 
 
@@ -416,6 +417,8 @@ class Provider(ABC):
     """Providers of the same key that may know an id which this one does not, in the order to ask."""
     creation_grace: ClassVar[float] = 0
     """For how many seconds a new job may be unknown to its own API."""
+    continues_with: ClassVar[str] = ""
+    """The parameter of a start that names the session to go on in, after a person acted in its live view."""
 
     def __init__(self, http: Http, options: Mapping[str, str]) -> None:
         self.http = http

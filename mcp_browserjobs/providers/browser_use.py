@@ -161,6 +161,7 @@ class BrowserUse(Provider):
     statuses = STATUSES
     link_hosts = frozenset({"cloud.browser-use.com", "live.browser-use.com"})
     capability_hosts = frozenset({"live.browser-use.com"})
+    continues_with = "sessionId"
     siblings = ("browser_use_v3", "browser_use_v2")
     creation_grace = 5.0
 

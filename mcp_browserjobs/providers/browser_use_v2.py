@@ -137,6 +137,7 @@ class BrowserUse(Provider):
     statuses = STATUSES
     link_hosts = frozenset({"cloud.browser-use.com", "live.browser-use.com"})
     capability_hosts = frozenset({"live.browser-use.com"})
+    continues_with = "sessionId"
     events_with_job = True
 
     def canonical_id(self, text: str) -> str:

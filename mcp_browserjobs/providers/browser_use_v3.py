@@ -125,6 +125,7 @@ class BrowserUse(Provider):
     statuses = STATUSES
     link_hosts = frozenset({"cloud.browser-use.com", "live.browser-use.com"})
     capability_hosts = frozenset({"live.browser-use.com"})
+    continues_with = "sessionId"
 
     def canonical_id(self, text: str) -> str:
         """As in the base, in lower case."""

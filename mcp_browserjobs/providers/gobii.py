@@ -136,7 +136,7 @@ class Gobii(Provider):
         body = {name: value for name, value in parameters.items() if name not in NEVER_SENT} | {"prompt": task}
         reply = self._allowed(await self.http.post("/tasks/browser-use/", body=body, accept=(400, 403, 404)))
         if reply.status == 404:
-            raise self.http.unexpected("no list of tasks at this base URL")
+            raise self.http.missing({})
         if reply.status == 400:
             raise self._refusal(reply.json, body)
         return to_started(self.http.read(reply.json, NewTask))

@@ -1,7 +1,7 @@
 """The MCP server over a tracker: its tools, its resources, its updates, and how it fails."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,16 +15,32 @@ from mcp.server.mcpserver.exceptions import (
     UnexpectedResourceError,
     UnexpectedToolError,
 )
-from mcp.types import CallToolResult, InputRequiredResult, Resource, ResourceTemplate
+from mcp.server.request_state import RequestStateSecurity
+from mcp.shared.exceptions import MCPError
+from mcp.types import (
+    INVALID_PARAMS,
+    CallToolResult,
+    GetPromptResult,
+    InputRequiredResult,
+    Prompt,
+    Resource,
+    ResourceTemplate,
+)
 from pydantic import AnyUrl, ValidationError
 
 from .. import __version__
+from ..errors import InvalidArgumentError
 from ..tracker import Tracker
+from . import prompts
 from .answers import INSTRUCTIONS, explain
+from .completions import Completions
 from .failures import INTERRUPTED, STOPPING, bad_argument, cancelled_here, expected
 from .notify import Updates
 from .resources import TEMPLATES, Resources
-from .tools import TOOLS
+from .tools import listed
+
+PONDERING_SECONDS = 86400.0
+"""For so long a person may think about a question that a client of the present revision has put to them."""
 
 
 class Server(MCPServer[Any]):
@@ -35,15 +51,18 @@ class Server(MCPServer[Any]):
         self.updates = Updates(tracker)
         self._resources = Resources(tracker)
         self._calls: set[anyio.CancelScope] = set()
+        completions = Completions(tracker)
         super().__init__(
             "mcp-browserjobs",
             title="Browser jobs",
             version=__version__,
             instructions=INSTRUCTIONS,
-            tools=[tool(tracker) for tool in TOOLS],
+            tools=listed(tracker),
             subscriptions=self.updates.bus,
             middleware=[self.updates.middleware],
+            request_state_security=RequestStateSecurity.ephemeral(ttl=PONDERING_SECONDS),
         )
+        self.completion()(completions.complete)  # type: ignore[no-untyped-call]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -110,6 +129,22 @@ class Server(MCPServer[Any]):
             raise ResourceError(INTERRUPTED) from None
         except Exception as error:
             raise UnexpectedResourceError("The resource cannot be read.") from error
+
+    async def list_prompts(self) -> list[Prompt]:
+        """The prompts: the same for everybody."""
+        return [prompt.listed for prompt in prompts.PROMPTS.values()]
+
+    async def get_prompt(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        context: Context[Any, Any] | None = None,  # noqa: ARG002 - the SDK's signature
+    ) -> GetPromptResult:
+        """One prompt, filled in."""
+        try:
+            return prompts.fill(name, arguments or {})
+        except InvalidArgumentError as error:
+            raise MCPError(INVALID_PARAMS, explain(error, self.tracker)) from None
 
 
 def build(tracker: Tracker) -> Server:

@@ -7,14 +7,22 @@ from mcp.shared.uri_template import UriTemplate
 
 from ..jobs import JobRef
 
-Part = Literal["jobs", "job", "events", "result"]
+Part = Literal["jobs", "job", "events", "result", "log", "screenshot"]
 
 JOBS = "browserjobs://jobs"
 JOB = UriTemplate.parse("browserjobs://{account}/{job_id}")
 EVENTS = UriTemplate.parse("browserjobs://{account}/{job_id}/events{?after,limit}")
 RESULT = UriTemplate.parse("browserjobs://{account}/{job_id}/result")
+LOG = UriTemplate.parse("browserjobs://{account}/{job_id}/log")
+SCREENSHOT = UriTemplate.parse("browserjobs://{account}/{job_id}/screenshots/{index}")
 
-_PARTS: tuple[tuple[Part, UriTemplate], ...] = (("job", JOB), ("events", EVENTS), ("result", RESULT))
+_PARTS: tuple[tuple[Part, UriTemplate], ...] = (
+    ("job", JOB),
+    ("events", EVENTS),
+    ("result", RESULT),
+    ("log", LOG),
+    ("screenshot", SCREENSHOT),
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,7 @@ class Address:
     job: str = ""
     after: str = ""
     limit: str = ""
+    index: str = ""
 
 
 def read(uri: str) -> Address | None:

@@ -129,7 +129,7 @@ class BrowserUseV3(Cloud):
             "proxyCostUsd": "0",
             "browserCostUsd": "0",
             "totalCostUsd": money,
-            "screenshotUrl": picture_url(request, job, len(steps)) if steps else None,
+            "screenshotUrl": picture_url(request, job, steps[-1].number) if steps else None,
             "agentmailEmail": None,
             "integrationsUsed": [],
             "createdAt": time(state.created_at),
@@ -140,13 +140,13 @@ class BrowserUseV3(Cloud):
 def _messages(request: Request, job: PretendJob) -> list[dict[str, Json]]:
     state = job.state()
     said = [
-        (each.at, "ai", MESSAGES[each.what], text(state.result) if each.what == "finished" else each.text)
+        (each.at, each.number, "ai", MESSAGES[each.what], text(state.result) if each.what == "finished" else each.text)
         for each in state.happenings
         if each.what in MESSAGES
     ]
     return [
         {
-            "id": job.named(f"message {number}"),
+            "id": job.named(f"message {place}"),
             "sessionId": job.id,
             "role": role,
             "data": words or "",
@@ -156,8 +156,8 @@ def _messages(request: Request, job: PretendJob) -> list[dict[str, Json]]:
             "hidden": False,
             "createdAt": time(at),
         }
-        for number, (at, role, kind, words) in enumerate(
-            [(state.created_at, "human", "user_message", job.script.title), *said]
+        for place, (at, number, role, kind, words) in enumerate(
+            [(state.created_at, 0, "human", "user_message", job.script.title), *said]
         )
     ]
 

@@ -14,12 +14,14 @@ from pydantic import Field, JsonValue, SecretStr
 from mcp_browserjobs.errors import (
     AuthenticationError,
     BrowserJobsError,
+    ConflictError,
     JobNotFoundError,
     MalformedIdError,
     OutOfCreditsError,
     PermissionDeniedError,
     ProviderUnavailableError,
     RateLimitedError,
+    RefusedRequestError,
     UnexpectedResponseError,
 )
 from mcp_browserjobs.jobs import Event, EventKind, Job, JobStatus, Link, Moment
@@ -476,3 +478,175 @@ def test_what_a_provider_can_do_follows_from_its_methods() -> None:
     assert issubclass(Gobii, ListsJobs)
     assert issubclass(Gobii, ReportsStatus)
     assert not issubclass(Gobii, ReportsEvents)
+
+
+# What acts
+
+
+async def test_a_put_names_everything_in_its_query() -> None:
+    seen: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(200)
+
+    reply = await http(answer).put("/stop", params={"task_id": "a b"})
+    assert (reply.status, reply.json) == (200, None)
+    assert (seen[0].method, seen[0].content, dict(seen[0].url.params)) == ("PUT", b"", {"task_id": "a b"})
+
+
+async def test_an_act_may_be_answered_without_a_word() -> None:
+    way = http(always(200, content=b" \n"))
+    for reply in (await way.post("/a"), await way.put("/a"), await way.patch("/a", body={})):
+        assert (reply.status, reply.json) == (200, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, RefusedRequestError),
+        (401, AuthenticationError),
+        (402, OutOfCreditsError),
+        (403, AuthenticationError),
+        (404, JobNotFoundError),
+        (405, UnexpectedResponseError),
+        (409, ConflictError),
+        (413, RefusedRequestError),
+        (415, RefusedRequestError),
+        (422, RefusedRequestError),
+        (429, RateLimitedError),
+        (500, ProviderUnavailableError),
+    ],
+)
+@pytest.mark.parametrize("body", [{"json": {"detail": STRANGER}}, {"text": f"<p>{STRANGER}</p>"}, {"text": ""}])
+async def test_an_act_that_fails_has_its_error(status: int, kind: type[BrowserJobsError], body: dict[str, Any]) -> None:
+    way = http(always(status, **body))
+    for act in (way.post("/a", body={"x": 1}), way.put("/a"), way.patch("/a", body={"x": 1})):
+        assert type(await refusal(act)) is kind
+
+
+@pytest.mark.parametrize(
+    ("answer", "where"),
+    [
+        ({"detail": [{"loc": ["body", "x"], "msg": STRANGER}, {"loc": ["body", STRANGER]}]}, "x"),
+        ({"detail": [{"loc": ["x"]}, {"loc": ["body", "y", 0]}]}, "x, y"),
+        ({"y": [STRANGER], STRANGER: [STRANGER]}, "y"),
+        ({"detail": STRANGER}, ""),
+        ({"detail": [STRANGER, {"loc": STRANGER}, {"loc": [7, None]}, {}]}, ""),
+        ([STRANGER], ""),
+        (None, ""),
+    ],
+)
+async def test_a_refusal_names_only_fields_that_were_sent(answer: JsonValue, where: str) -> None:
+    error = await refusal(http(always(422, json=answer)).post("/a", body={"x": 1, "y": [2]}))
+    assert isinstance(error, RefusedRequestError)
+    assert error.where == where
+
+
+async def test_a_field_that_is_no_word_is_not_repeated() -> None:
+    error = await refusal(http(always(400, json={"x y": ["no"]})).post("/a", body={"x y": 1}))
+    assert isinstance(error, RefusedRequestError)
+    assert error.where == "*"
+
+
+# What is no JSON
+
+
+async def test_bytes_are_read_with_the_key_and_up_to_a_limit() -> None:
+    seen: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(200, content=b"12345")
+
+    assert await http(answer).get_bytes("/a", params={"id": "x"}, most=5) == b"12345"
+    assert (seen[0].headers["X-API-Key"], dict(seen[0].url.params)) == (KEY, {"id": "x"})
+    error = await refusal(http(answer).get_bytes("/a", most=4))
+    assert isinstance(error, UnexpectedResponseError)
+    assert error.where == "a body of over 4 bytes"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, AuthenticationError), (404, JobNotFoundError), (503, ProviderUnavailableError)]
+)
+async def test_bytes_that_cannot_be_had_have_their_error(status: int, kind: type[BrowserJobsError]) -> None:
+    assert type(await refusal(http(always(status, text=STRANGER)).get_bytes("/a"))) is kind
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://files.example/a?signature=1",
+        "https://93.184.216.34/a",
+        "https://api.example/v2/another",
+    ],
+)
+async def test_a_link_is_followed_without_the_key(link: str) -> None:
+    seen: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(200, content=b"image")
+
+    assert await http(answer).download(link) == b"image"
+    assert str(seen[0].url) == link
+    assert KEY not in repr(seen[0].headers.raw)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://files.example/a",
+        "http://api.example/a",
+        "https://localhost/a",
+        "https://printer.local/a",
+        "https://metadata.google.internal/a",
+        "https://127.0.0.1/a",
+        "https://10.0.0.1/a",
+        "https://169.254.169.254/latest",
+        "https://[::1]/a",
+        "https://[::ffff:127.0.0.1]/a",
+        "https://127.1/a",
+        "https://0x7f.1/a",
+        "https://2130706433/a",
+        "https://localhost./a",
+        "https://printer.local./a",
+        "https://user:password@files.example/a",
+        "ftp://files.example/a",
+        "file:///etc/hostname",
+        "/etc/hostname",
+        "https://[broken",
+        "https://files.example:port/a",
+        "",
+    ],
+)
+async def test_a_link_that_leads_elsewhere_is_not_followed(link: str) -> None:
+    error = await refusal(http(fails(AssertionError("asked"))).download(link))
+    assert isinstance(error, UnexpectedResponseError)
+    assert error.where == "a link to an address that is not followed"
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410])
+async def test_a_link_that_has_expired_leads_to_nothing(status: int) -> None:
+    assert await http(always(status, text=STRANGER)).download("https://files.example/a") is None
+
+
+@pytest.mark.parametrize(("status", "kind"), [(302, UnexpectedResponseError), (503, ProviderUnavailableError)])
+async def test_a_link_whose_host_is_in_trouble_has_its_error(status: int, kind: type[BrowserJobsError]) -> None:
+    way = http(always(status, text=STRANGER, headers={"Location": "https://files.example/b"}))
+    assert type(await refusal(way.download("https://files.example/a"))) is kind
+
+
+async def test_a_download_stops_at_its_limit() -> None:
+    way = http(always(content=b"12345"))
+    assert type(await refusal(way.download("https://files.example/a", most=4))) is UnexpectedResponseError
+    assert await way.download("https://files.example/a", most=5) == b"12345"
+
+
+async def test_an_image_is_one_by_its_first_bytes() -> None:
+    link, png = "https://files.example/a", b"\x89PNG\r\n\x1a\n..."
+    assert await http(always(content=png)).download_image(link) == png
+    assert await http(always(403)).download_image(link) is None
+    error = await refusal(http(always(text=STRANGER)).download_image(link))
+    assert isinstance(error, UnexpectedResponseError)
+    assert error.where == "a screenshot that is no image"

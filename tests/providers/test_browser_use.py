@@ -1,24 +1,42 @@
 """API v4 of Browser Use: what is special to its runs."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from pydantic import JsonValue
 
 from mcp_browserjobs.errors import (
     AuthenticationError,
+    BrowserJobsError,
+    ConflictError,
     JobNotFoundError,
     MalformedIdError,
     OutOfCreditsError,
     PermissionDeniedError,
     ProviderUnavailableError,
     RateLimitedError,
+    RefusedRequestError,
     UnexpectedResponseError,
 )
 from mcp_browserjobs.jobs import Cost, EventKind, FailureKind, JobStatus
-from mcp_browserjobs.providers.base import ChecksKey, ListsJobs, ReportsEvents, ReportsLinks, ReportsStatus
+from mcp_browserjobs.providers.base import (
+    CancelsJobs,
+    ChecksKey,
+    KeepsLogs,
+    ListsJobs,
+    PausesJobs,
+    ReportsEvents,
+    ReportsLinks,
+    ReportsStatus,
+    ResumesJobs,
+    StartsJobs,
+    TakesAnswers,
+    TakesPictures,
+)
 from mcp_browserjobs.providers.browser_use import LINK_PAGES, PROVIDER, BrowserUse
 from tests.providers.replay import KEY, opened
 from tests.providers.routes import Routes, documented
@@ -344,7 +362,7 @@ async def test_runs_are_listed_with_the_vendors_cursor() -> None:
         page = await provider.list_jobs(None, 2)
         await provider.list_jobs(page.cursor, 2)
     assert [row.id for row in page.jobs] == [RUN, "7c2e91d8-05ab-4e63-9f14-d3a86b20c57e"]
-    assert [row.title for row in page.jobs] == ["Find the price of a kettle", "Kettle price"]
+    assert [row.title for row in page.jobs] == ["Find the price of a kettle"] * 2
     assert page.jobs[0].created_at == datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
     assert [dict(request.url.params) for request in routes.asked] == [
         {"limit": "2"},
@@ -407,8 +425,10 @@ def test_a_run_may_hide_for_some_seconds_and_be_known_to_an_older_generation() -
 async def test_it_can_do_what_its_methods_say() -> None:
     assert PROVIDER is BrowserUse
     async with opened(BrowserUse, Routes({})) as provider:
-        for ability in (ReportsStatus, ReportsEvents, ReportsLinks, ListsJobs, ChecksKey):
+        for ability in (ReportsStatus, ReportsEvents, ReportsLinks, ListsJobs, ChecksKey, CancelsJobs, StartsJobs):
             assert isinstance(provider, ability)
+        for lacking in (TakesAnswers, PausesJobs, ResumesJobs, TakesPictures, KeepsLogs):
+            assert not isinstance(provider, lacking)
 
 
 async def test_an_id_has_one_form() -> None:
@@ -466,3 +486,81 @@ async def test_what_is_no_id_is_never_asked_for(text: str) -> None:
 async def test_a_link_is_understood_when_it_is_of_this_generation(link: str, found: str | None) -> None:
     async with opened(BrowserUse, Routes({})) as provider:
         assert provider.id_from_link(urlsplit(link)) == found
+
+
+CANCEL = f"{LOOK}/cancel"
+RUNS = "/api/v4/runs"
+SESSION = "8d47b1e9-62f0-4c3a-95d8-1e0b7a4c6f23"
+
+
+async def test_a_run_is_cancelled_without_a_body() -> None:
+    routes = Routes({CANCEL: run(status="cancelled")})
+    async with opened(BrowserUse, routes) as provider:
+        await provider.cancel_job(RUN.upper())
+    assert [(request.method, request.url.path, request.content) for request in routes.asked] == [("POST", CANCEL, b"")]
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (401, AuthenticationError),
+        (403, PermissionDeniedError),
+        (404, JobNotFoundError),
+        (502, ProviderUnavailableError),
+        (503, ProviderUnavailableError),
+    ],
+)
+async def test_a_cancel_that_is_refused_has_its_class(status: int, error: type[BrowserJobsError]) -> None:
+    async with opened(BrowserUse, Routes({CANCEL: (status, {"detail": "secret"})})) as provider:
+        with pytest.raises(error):
+            await provider.cancel_job(RUN)
+
+
+async def test_a_start_sends_the_task_and_the_parameters() -> None:
+    created = {"id": RUN.upper(), "status": "queued", "model": "m", "sessionId": SESSION, "eventsUrl": "x"}
+    routes = Routes({RUNS: created})
+    parameters: dict[str, JsonValue] = {"sessionId": SESSION, "judge": {"context": "kettles"}, "task": "another"}
+    async with opened(BrowserUse, routes) as provider:
+        started = await provider.start_job("Find a kettle", parameters)
+    assert (started.id, started.locator) == (RUN, "")
+    assert json.loads(routes.asked[0].content) == {**parameters, "task": "Find a kettle"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "where"),
+    [
+        ((400, {"detail": "bad pairing"}), RefusedRequestError, ""),
+        ((402, {"detail": {"code": "api_key_monthly_spend_limit_reached"}}), OutOfCreditsError, None),
+        ((403, {"detail": "secret"}), PermissionDeniedError, None),
+        ((404, {"detail": "Session not found"}), RefusedRequestError, ""),
+        ((409, {"detail": "secret"}), ConflictError, None),
+        ((422, {"detail": [{"loc": ["body", "flash"]}, {"loc": ["body", "secret"]}]}), RefusedRequestError, "flash"),
+        ((422, {"detail": [{"loc": ["body", "judge", "context"]}]}), RefusedRequestError, "judge"),
+        ((422, {"detail": "unsupported secret"}), RefusedRequestError, ""),
+        ((422, {"detail": ["secret", {"loc": "secret"}, {"loc": [7]}]}), RefusedRequestError, ""),
+        ((422, ["secret"]), RefusedRequestError, ""),
+        ((422, b"<p>secret"), RefusedRequestError, ""),
+        ((429, {"detail": "secret"}), RateLimitedError, None),
+        ((502, b""), ProviderUnavailableError, None),
+        ((200, {"status": "queued"}), UnexpectedResponseError, "id"),
+        ((200, {"id": "secret"}), UnexpectedResponseError, "id"),
+        ((200, b""), UnexpectedResponseError, "the body"),
+    ],
+)
+async def test_a_start_that_fails_has_its_class_and_names_only_fields_that_were_sent(
+    answer: tuple[int, Any], error: type[BrowserJobsError], where: str | None
+) -> None:
+    routes = Routes({RUNS: answer})
+    async with opened(BrowserUse, routes) as provider:
+        with pytest.raises(error) as caught:
+            await provider.start_job("Find a kettle", {"flash": True, "judge": {"context": 7}})
+    assert getattr(caught.value, "where", None) == where
+    assert "secret" not in repr(caught.value)
+    assert len(routes.asked) == 1
+
+
+async def test_without_parameters_a_404_is_a_wrong_base_url() -> None:
+    async with opened(BrowserUse, Routes({})) as provider:
+        with pytest.raises(RefusedRequestError) as caught:
+            await provider.start_job("Find a kettle", {})
+    assert caught.value.where == "no such API at this base URL"

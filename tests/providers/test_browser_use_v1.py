@@ -1,5 +1,6 @@
 """API v1 of Browser Use: what is special to its tasks, and to its being gone."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,17 +10,36 @@ import pytest
 
 from mcp_browserjobs.errors import (
     AuthenticationError,
+    BrowserJobsError,
+    ConflictError,
     InvalidArgumentError,
     JobNotFoundError,
     MalformedIdError,
+    NotAvailableError,
+    OutOfCreditsError,
     ProviderUnavailableError,
     RateLimitedError,
+    RefusedRequestError,
     RetiredError,
     UnexpectedResponseError,
 )
 from mcp_browserjobs.jobs import EventKind, FailureKind, JobStatus
-from mcp_browserjobs.providers.base import ChecksKey, ListsJobs, ReportsEvents, ReportsLinks, ReportsStatus
+from mcp_browserjobs.providers.base import (
+    CancelsJobs,
+    ChecksKey,
+    KeepsLogs,
+    ListsJobs,
+    PausesJobs,
+    ReportsEvents,
+    ReportsLinks,
+    ReportsStatus,
+    ResumesJobs,
+    StartsJobs,
+    TakesAnswers,
+    TakesPictures,
+)
 from mcp_browserjobs.providers.browser_use_v1 import PROVIDER, BrowserUse
+from mcp_browserjobs.simulator.pictures import picture
 from tests.providers.replay import KEY, opened
 from tests.providers.routes import Routes, documented
 
@@ -242,8 +262,12 @@ async def test_tasks_are_listed_page_by_page() -> None:
 async def test_it_can_do_what_its_methods_say() -> None:
     assert PROVIDER is BrowserUse
     async with opened(BrowserUse, Routes({})) as provider:
-        assert all(isinstance(provider, ability) for ability in (ReportsStatus, ListsJobs, ChecksKey))
-        assert not any(isinstance(provider, ability) for ability in (ReportsEvents, ReportsLinks))
+        for reading in (ReportsStatus, ReportsLinks, ListsJobs, ChecksKey, TakesPictures):
+            assert isinstance(provider, reading)
+        for acting in (PausesJobs, ResumesJobs, CancelsJobs, StartsJobs):
+            assert isinstance(provider, acting)
+        for lacking in (ReportsEvents, TakesAnswers, KeepsLogs):
+            assert not isinstance(provider, lacking)
 
 
 @pytest.mark.parametrize(
@@ -286,3 +310,119 @@ async def test_what_is_no_id_is_never_asked_for(text: str) -> None:
 async def test_a_link_is_understood_when_it_is_of_this_generation(link: str, found: str | None) -> None:
     async with opened(BrowserUse, Routes({})) as provider:
         assert provider.id_from_link(urlsplit(link)) == found
+
+
+COMMANDS = ["pause", "resume", "stop"]
+
+
+async def command(provider: BrowserUse, verb: str) -> None:
+    """Give a command by the word that the API has for it."""
+    acts = {"pause": provider.pause_job, "resume": provider.resume_job, "stop": provider.cancel_job}
+    await acts[verb](TASK)
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+@pytest.mark.parametrize("body", [b"{}", b""])
+async def test_a_command_is_a_put_with_the_task_in_the_query(verb: str, body: bytes) -> None:
+    routes = Routes({f"/api/v1/{verb}-task": (200, body)})
+    async with opened(BrowserUse, routes) as provider:
+        await command(provider, verb)
+    [request] = routes.asked
+    assert (request.method, request.content, dict(request.url.params)) == ("PUT", b"", {"task_id": TASK})
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((404, {"detail": "Not Found"}), RetiredError),
+        ((404, {"detail": "Task not found"}), JobNotFoundError),
+        ((400, {"detail": "secret"}), ConflictError),
+        ((409, {"detail": "secret"}), ConflictError),
+        ((401, {"detail": "secret"}), AuthenticationError),
+        ((422, {"detail": "secret"}), RefusedRequestError),
+        ((500, b""), ProviderUnavailableError),
+    ],
+)
+async def test_a_command_that_is_refused_has_its_class(
+    verb: str, answer: tuple[int, Any], error: type[BrowserJobsError]
+) -> None:
+    async with opened(BrowserUse, Routes({f"/api/v1/{verb}-task": answer})) as provider:
+        with pytest.raises(error):
+            await command(provider, verb)
+
+
+RUN_TASK = "/api/v1/run-task"
+
+
+@pytest.mark.parametrize("told", [TASK, "5B73FB3F-A3CB-4912-BE40-17CE9E9E1A45"])
+async def test_a_start_sends_the_task_and_the_parameters(told: str) -> None:
+    routes = Routes({RUN_TASK: {"id": told}})
+    async with opened(BrowserUse, routes) as provider:
+        started = await provider.start_job("Find a kettle", {"llm_model": "gpt-4.1", "metadata": {"a": "b"}})
+        assert started.id == provider.canonical_id(told)
+    body = {"llm_model": "gpt-4.1", "metadata": {"a": "b"}, "task": "Find a kettle"}
+    assert json.loads(routes.asked[0].content) == body
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((404, {"detail": "Not Found"}), RetiredError),
+        ((402, {"detail": "secret"}), OutOfCreditsError),
+        ((422, {"detail": "secret"}), RefusedRequestError),
+        ((200, {"id": "../secret"}), UnexpectedResponseError),
+        ((200, {"task_id": TASK}), UnexpectedResponseError),
+    ],
+)
+async def test_a_start_that_fails_has_its_class(answer: tuple[int, Any], error: type[BrowserJobsError]) -> None:
+    async with opened(BrowserUse, Routes({RUN_TASK: answer})) as provider:
+        with pytest.raises(error):
+            await provider.start_job("Find a kettle", {})
+
+
+SCREENSHOTS, MEDIA = f"{LOOK}/screenshots", f"{LOOK}/media"
+FINISHED = documented("browser_use_v1/status")
+
+
+async def test_screenshots_are_those_of_their_list() -> None:
+    links = ["https://files.example/1.png", None, "https://files.example/2.png"]
+    routes = Routes({SCREENSHOTS: {"screenshots": links}, "/1.png": (200, picture(1)), "/2.png": (200, picture(2))})
+    async with opened(BrowserUse, routes) as provider:
+        first, latest = await provider.fetch_screenshot(TASK, 0), await provider.fetch_screenshot(TASK, -1)
+    assert (first.data, first.index, first.count) == (picture(1), 0, 2)
+    assert (latest.data, latest.index, latest.count) == (picture(2), 1, 2)
+    assert KEY not in repr(routes.asked[-1].headers.raw)
+
+
+@pytest.mark.parametrize("answer", [{"screenshots": []}, {}, (404, {"detail": "Not Found"})])
+async def test_a_task_without_screenshots_tells_its_status(answer: Any) -> None:
+    async with opened(BrowserUse, Routes({SCREENSHOTS: answer, STATUS: FINISHED})) as provider:
+        with pytest.raises(NotAvailableError) as caught:
+            await provider.fetch_screenshot(TASK, -1)
+    assert (caught.value.thing, caught.value.reason) == ("screenshots", "completed")
+
+
+async def test_links_are_the_live_view_and_the_recordings() -> None:
+    recordings = ["https://files.example/1.mp4", None, "/somewhere/2.mp4"]
+    routes = Routes({STATUS: FINISHED, LOOK: task(), MEDIA: {"recordings": recordings}})
+    async with opened(BrowserUse, routes) as provider:
+        links = await provider.fetch_links(TASK)
+    assert [(link.kind, link.url) for link in links] == [
+        ("live_view", task()["live_url"]),
+        ("recording", "https://files.example/1.mp4"),
+    ]
+
+
+async def test_links_that_are_not_there_are_no_error() -> None:
+    async with opened(BrowserUse, Routes({STATUS: FINISHED})) as provider:
+        assert await provider.fetch_links(TASK) == ()
+
+
+@pytest.mark.parametrize(("detail", "error"), [("Not Found", RetiredError), ("Task not found", JobNotFoundError)])
+async def test_what_is_gone_is_told_from_a_task_that_is(detail: str, error: type[BrowserJobsError]) -> None:
+    answers = dict.fromkeys((STATUS, LOOK, SCREENSHOTS, MEDIA), (404, {"detail": detail}))
+    async with opened(BrowserUse, Routes(answers)) as provider:
+        for ask in (lambda: provider.fetch_links(TASK), lambda: provider.fetch_screenshot(TASK, 0)):
+            with pytest.raises(error):
+                await ask()

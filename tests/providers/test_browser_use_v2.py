@@ -1,5 +1,6 @@
 """API v2 of Browser Use: what is special to its tasks."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,17 +9,35 @@ import pytest
 
 from mcp_browserjobs.errors import (
     AuthenticationError,
+    BrowserJobsError,
+    ConflictError,
     InvalidArgumentError,
     JobNotFoundError,
     MalformedIdError,
+    NotAvailableError,
     OutOfCreditsError,
     ProviderUnavailableError,
     RateLimitedError,
+    RefusedRequestError,
     UnexpectedResponseError,
 )
 from mcp_browserjobs.jobs import Cost, EventKind, FailureKind, JobStatus
-from mcp_browserjobs.providers.base import ChecksKey, ListsJobs, ReportsEvents, ReportsLinks, ReportsStatus
-from mcp_browserjobs.providers.browser_use_v2 import FILE_LINKS, PROVIDER, BrowserUse
+from mcp_browserjobs.providers.base import (
+    CancelsJobs,
+    ChecksKey,
+    KeepsLogs,
+    ListsJobs,
+    PausesJobs,
+    ReportsEvents,
+    ReportsLinks,
+    ReportsStatus,
+    ResumesJobs,
+    StartsJobs,
+    TakesAnswers,
+    TakesPictures,
+)
+from mcp_browserjobs.providers.browser_use_v2 import FILE_LINKS, MOST_LOG_BYTES, PROVIDER, BrowserUse
+from mcp_browserjobs.simulator.pictures import picture
 from tests.providers.replay import KEY, opened
 from tests.providers.routes import Routes, documented
 
@@ -310,8 +329,12 @@ async def test_every_refusal_has_a_class(status: int, body: Any, error: type[Exc
 async def test_it_can_do_what_its_methods_say() -> None:
     assert PROVIDER is BrowserUse
     async with opened(BrowserUse, Routes({})) as provider:
-        assert all(isinstance(provider, ability) for ability in (ReportsStatus, ReportsLinks, ListsJobs, ChecksKey))
-        assert not isinstance(provider, ReportsEvents)
+        for ability in (ReportsStatus, ReportsLinks, ListsJobs, ChecksKey, CancelsJobs, StartsJobs):
+            assert isinstance(provider, ability)
+        assert isinstance(provider, TakesPictures)
+        assert isinstance(provider, KeepsLogs)
+        for lacking in (ReportsEvents, TakesAnswers, PausesJobs, ResumesJobs):
+            assert not isinstance(provider, lacking)
         assert provider.canonical_id(TASK.upper()) == TASK
         assert provider.canonical_id(provider.example_id) == provider.example_id
 
@@ -343,3 +366,97 @@ async def test_what_is_no_id_is_never_asked_for(text: str) -> None:
 async def test_a_link_is_understood_when_it_is_of_this_generation(link: str, found: str | None) -> None:
     async with opened(BrowserUse, Routes({})) as provider:
         assert provider.id_from_link(urlsplit(link)) == found
+
+
+async def test_a_cancel_is_an_action_on_the_task() -> None:
+    routes = Routes({LOOK: task(status="stopped")})
+    async with opened(BrowserUse, routes) as provider:
+        await provider.cancel_job(TASK.upper())
+    assert [(request.method, request.url.path) for request in routes.asked] == [("PATCH", LOOK)]
+    assert json.loads(routes.asked[0].content) == {"action": "stop"}
+
+
+async def test_a_start_sends_the_task_and_the_parameters() -> None:
+    routes = Routes({LIST: (202, {"id": TASK.upper(), "sessionId": SESSION[-36:]})})
+    async with opened(BrowserUse, routes) as provider:
+        started = await provider.start_job("Find a kettle", {"llm": "browser-use-2.0", "sessionSettings": {}})
+    assert (started.id, started.locator) == (TASK, "")
+    body = {"llm": "browser-use-2.0", "sessionSettings": {}, "task": "Find a kettle"}
+    assert json.loads(routes.asked[0].content) == body
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "where"),
+    [
+        ((400, {"detail": "Agent session already has a running task"}), ConflictError, None),
+        ((400, b""), ConflictError, None),
+        ((402, {"detail": "secret"}), OutOfCreditsError, None),
+        ((404, {"detail": "Session not found"}), RefusedRequestError, ""),
+        ((422, {"detail": [{"loc": ["body", "maxSteps"]}]}), RefusedRequestError, "maxSteps"),
+        ((429, {"detail": "Too many concurrent active sessions."}), RateLimitedError, None),
+        ((502, b""), ProviderUnavailableError, None),
+        ((202, {"sessionId": "secret"}), UnexpectedResponseError, "id"),
+    ],
+)
+async def test_a_start_that_fails_has_its_class(
+    answer: tuple[int, Any], error: type[BrowserJobsError], where: str | None
+) -> None:
+    async with opened(BrowserUse, Routes({LIST: answer})) as provider:
+        with pytest.raises(error) as caught:
+            await provider.start_job("Find a kettle", {"maxSteps": 0})
+    assert getattr(caught.value, "where", None) == where
+
+
+async def test_without_parameters_a_404_is_a_wrong_base_url() -> None:
+    async with opened(BrowserUse, Routes({})) as provider:
+        with pytest.raises(RefusedRequestError) as caught:
+            await provider.start_job("Find a kettle", {})
+    assert caught.value.where == "no such API at this base URL"
+
+
+async def test_screenshots_are_those_of_the_steps_that_have_one() -> None:
+    steps: list[Any] = [{"screenshotUrl": "https://files.example/1.png"}, None, {"screenshotUrl": None}]
+    steps.append({"screenshotUrl": "https://files.example/2.png"})
+    routes = Routes({LOOK: task(steps=steps), "/1.png": (200, picture(1)), "/2.png": (200, picture(2))})
+    async with opened(BrowserUse, routes) as provider:
+        first, latest = await provider.fetch_screenshot(TASK, 0), await provider.fetch_screenshot(TASK, -1)
+    assert (first.data, first.index, first.count) == (picture(1), 0, 2)
+    assert (latest.data, latest.index, latest.count) == (picture(2), 1, 2)
+
+
+@pytest.mark.parametrize("steps", [[], None, "secret", [None]])
+async def test_a_task_without_screenshots_tells_its_status(steps: Any) -> None:
+    async with opened(BrowserUse, Routes({LOOK: task(steps=steps)})) as provider:
+        with pytest.raises(NotAvailableError) as caught:
+            await provider.fetch_screenshot(TASK, -1)
+    assert (caught.value.thing, caught.value.reason) == ("screenshots", "running")
+
+
+async def test_a_log_is_read_as_text_whatever_it_holds() -> None:
+    routes = Routes({LOGS: documented("browser_use_v2/logs"), "/task.log": (200, b"step 1\n\xff\xfe")})
+    async with opened(BrowserUse, routes) as provider:
+        assert await provider.fetch_log(TASK) == "step 1\n\ufffd\ufffd"
+    assert KEY not in repr(routes.asked[-1].headers.raw)
+
+
+@pytest.mark.parametrize("answer", [(404, {"detail": "Log not found"}), (500, b""), (200, {"downloadUrl": None})])
+async def test_a_task_without_a_log_tells_its_status(answer: tuple[int, Any]) -> None:
+    status = documented("browser_use_v2/task_status")
+    async with opened(BrowserUse, Routes({LOGS: answer, f"{LOOK}/status": status})) as provider:
+        with pytest.raises(NotAvailableError) as caught:
+            await provider.fetch_log(TASK)
+    assert (caught.value.thing, caught.value.reason) == ("log", "running")
+
+
+async def test_a_link_to_a_log_may_have_expired() -> None:
+    async with opened(BrowserUse, Routes({LOGS: documented("browser_use_v2/logs")})) as provider:
+        with pytest.raises(NotAvailableError) as caught:
+            await provider.fetch_log(TASK)
+    assert (caught.value.thing, caught.value.reason) == ("log", "expired")
+
+
+async def test_a_log_is_not_read_without_end() -> None:
+    routes = Routes({LOGS: documented("browser_use_v2/logs"), "/task.log": (200, b"x" * (MOST_LOG_BYTES + 1))})
+    async with opened(BrowserUse, routes) as provider:
+        with pytest.raises(UnexpectedResponseError):
+            await provider.fetch_log(TASK)

@@ -1,5 +1,7 @@
 """API v3 of Browser Use: what is special to its sessions."""
 
+import json
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,17 +11,35 @@ import pytest
 
 from mcp_browserjobs.errors import (
     AuthenticationError,
+    BrowserJobsError,
+    ConflictError,
     InvalidArgumentError,
     JobNotFoundError,
     MalformedIdError,
+    NotAvailableError,
     OutOfCreditsError,
     ProviderUnavailableError,
     RateLimitedError,
+    RefusedRequestError,
     UnexpectedResponseError,
 )
 from mcp_browserjobs.jobs import Cost, EventKind, FailureKind, JobStatus
-from mcp_browserjobs.providers.base import ChecksKey, ListsJobs, ReportsEvents, ReportsLinks, ReportsStatus
-from mcp_browserjobs.providers.browser_use_v3 import PROVIDER, BrowserUse
+from mcp_browserjobs.providers.base import (
+    CancelsJobs,
+    ChecksKey,
+    KeepsLogs,
+    ListsJobs,
+    PausesJobs,
+    ReportsEvents,
+    ReportsLinks,
+    ReportsStatus,
+    ResumesJobs,
+    StartsJobs,
+    TakesAnswers,
+    TakesPictures,
+)
+from mcp_browserjobs.providers.browser_use_v3 import PICTURE_PAGES, PROVIDER, BrowserUse
+from mcp_browserjobs.simulator.pictures import picture
 from tests.providers.replay import KEY, opened
 from tests.providers.routes import Routes, documented
 
@@ -333,8 +353,10 @@ async def test_every_refusal_has_a_class(status: int, body: Any, error: type[Exc
 async def test_it_can_do_what_its_methods_say() -> None:
     assert PROVIDER is BrowserUse
     async with opened(BrowserUse, Routes({})) as provider:
-        assert all(isinstance(provider, ability) for ability in (ReportsEvents, ListsJobs, ChecksKey))
-        assert not any(isinstance(provider, ability) for ability in (ReportsStatus, ReportsLinks))
+        for ability in (ReportsEvents, ListsJobs, ChecksKey, CancelsJobs, StartsJobs, TakesPictures):
+            assert isinstance(provider, ability)
+        for lacking in (ReportsStatus, ReportsLinks, TakesAnswers, PausesJobs, ResumesJobs, KeepsLogs):
+            assert not isinstance(provider, lacking)
         assert provider.canonical_id(SESSION.upper()) == SESSION
         assert provider.canonical_id(provider.example_id) == provider.example_id
 
@@ -368,3 +390,122 @@ async def test_what_is_no_id_is_never_asked_for(text: str) -> None:
 async def test_a_link_is_understood_when_it_is_of_this_generation(link: str, found: str | None) -> None:
     async with opened(BrowserUse, Routes({})) as provider:
         assert provider.id_from_link(urlsplit(link)) == found
+
+
+STOP = f"{LOOK}/stop"
+
+
+async def test_a_cancel_stops_the_whole_session() -> None:
+    routes = Routes({STOP: session(status="stopped")})
+    async with opened(BrowserUse, routes) as provider:
+        await provider.cancel_job(SESSION.upper())
+    assert [(request.method, request.url.path) for request in routes.asked] == [("POST", STOP)]
+    assert json.loads(routes.asked[0].content) == {"strategy": "session"}
+
+
+async def test_a_start_sends_the_task_and_the_parameters() -> None:
+    routes = Routes({LIST: documented("browser_use_v3/session_created")})
+    async with opened(BrowserUse, routes) as provider:
+        started = await provider.start_job("Find a kettle", {"keepAlive": True, "outputSchema": {"type": "object"}})
+    assert (started.id, started.locator) == (SESSION, "")
+    body = {"keepAlive": True, "outputSchema": {"type": "object"}, "task": "Find a kettle"}
+    assert json.loads(routes.asked[0].content) == body
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "where"),
+    [
+        ((402, {"detail": "secret"}), OutOfCreditsError, None),
+        ((404, {"detail": "secret"}), RefusedRequestError, ""),
+        ((409, {"detail": "secret"}), ConflictError, None),
+        ((422, {"detail": [{"loc": ["body", "sessionId"]}]}), RefusedRequestError, "sessionId"),
+        ((503, b""), ProviderUnavailableError, None),
+        ((200, {"id": "secret"}), UnexpectedResponseError, "id"),
+    ],
+)
+async def test_a_start_that_fails_has_its_class(
+    answer: tuple[int, Any], error: type[BrowserJobsError], where: str | None
+) -> None:
+    async with opened(BrowserUse, Routes({LIST: answer})) as provider:
+        with pytest.raises(error) as caught:
+            await provider.start_job("Find a kettle", {"sessionId": SESSION})
+    assert getattr(caught.value, "where", None) == where
+
+
+async def test_without_parameters_a_404_is_a_wrong_base_url() -> None:
+    async with opened(BrowserUse, Routes({})) as provider:
+        with pytest.raises(RefusedRequestError) as caught:
+            await provider.start_job("Find a kettle", {})
+    assert caught.value.where == "no such API at this base URL"
+
+
+SHOT, LATEST = "https://files.example/shot.png", "https://files.example/latest.png"
+
+
+def seen(**files: Any) -> Routes:
+    """A session with a screenshot in its messages and one of its own."""
+    looks = {LOOK: session(screenshotUrl=f"{LATEST}?X-Amz-Signature=def"), MESSAGES: messages_by_cursor}
+    return Routes({**looks, **{f"/{name}.png": answer for name, answer in files.items()}})
+
+
+async def test_screenshots_are_those_of_the_messages_and_then_the_session_s_own() -> None:
+    routes = seen(shot=(200, picture(1)), latest=(200, picture(2)))
+    async with opened(BrowserUse, routes) as provider:
+        first, latest = await provider.fetch_screenshot(SESSION, 0), await provider.fetch_screenshot(SESSION, -1)
+    assert (first.data, first.index, first.count) == (picture(1), 0, 2)
+    assert (latest.data, latest.index, latest.count) == (picture(2), 1, 2)
+
+
+async def test_a_signed_link_is_followed_without_the_key() -> None:
+    routes = seen(shot=(200, picture(1)))
+    async with opened(BrowserUse, routes) as provider:
+        await provider.fetch_screenshot(SESSION, 0)
+    assert str(routes.asked[-1].url) == f"{SHOT}?X-Amz-Signature=abc"
+    assert KEY not in repr(routes.asked[-1].headers.raw)
+
+
+async def test_a_link_that_expired_on_the_way_is_asked_for_anew_once() -> None:
+    answers = iter([(403, b"<Error>secret"), (200, picture(2))])
+    routes = seen(latest=lambda _: next(answers))
+    async with opened(BrowserUse, routes) as provider:
+        assert (await provider.fetch_screenshot(SESSION, -1)).data == picture(2)
+    assert routes.paths.count(LOOK) == 2
+    routes = seen(latest=(403, b"<Error>secret"))
+    async with opened(BrowserUse, routes) as provider:
+        with pytest.raises(NotAvailableError) as caught:
+            await provider.fetch_screenshot(SESSION, -1)
+    assert (caught.value.thing, caught.value.reason) == ("screenshot", "expired")
+    assert routes.paths.count("/latest.png") == 2
+
+
+async def test_what_is_no_image_is_no_screenshot() -> None:
+    async with opened(BrowserUse, seen(latest=(200, b"<!doctype html>secret"))) as provider:
+        with pytest.raises(UnexpectedResponseError) as caught:
+            await provider.fetch_screenshot(SESSION, -1)
+    assert caught.value.where == "a screenshot that is no image"
+
+
+@pytest.mark.parametrize("link", ["http://files.example/1.png", "https://127.0.0.1/1.png", "file:///etc/hostname", "x"])
+async def test_a_link_into_somebody_s_own_network_is_not_followed(link: str) -> None:
+    routes = Routes({LOOK: session(screenshotUrl=link), MESSAGES: {"messages": [], "hasMore": False}})
+    async with opened(BrowserUse, routes) as provider:
+        with pytest.raises(UnexpectedResponseError):
+            await provider.fetch_screenshot(SESSION, -1)
+    assert routes.paths == [MESSAGES, LOOK]
+
+
+async def test_a_session_without_screenshots_tells_its_status() -> None:
+    routes = Routes({LOOK: session(screenshotUrl=None), MESSAGES: {"messages": [], "hasMore": True}})
+    async with opened(BrowserUse, routes) as provider:
+        with pytest.raises(NotAvailableError) as caught:
+            await provider.fetch_screenshot(SESSION, -1)
+    assert (caught.value.thing, caught.value.reason) == ("screenshots", "running")
+
+
+async def test_the_search_for_screenshots_ends() -> None:
+    def endless(_: httpx2.Request) -> Any:
+        return {"messages": [{"id": str(uuid.uuid4()), "screenshotUrl": LATEST}], "hasMore": True}
+
+    routes = Routes({LOOK: session(screenshotUrl=None), MESSAGES: endless, "/latest.png": (200, picture(1))})
+    async with opened(BrowserUse, routes) as provider:
+        assert (await provider.fetch_screenshot(SESSION, -1)).count == PICTURE_PAGES

@@ -13,18 +13,41 @@ from pydantic import JsonValue
 from mcp_browserjobs.errors import (
     AuthenticationError,
     BrowserJobsError,
+    ConflictError,
+    InvalidArgumentError,
     JobNotFoundError,
     MalformedIdError,
+    NotAvailableError,
+    NotSupportedError,
     OutOfCreditsError,
     PermissionDeniedError,
     ProviderUnavailableError,
     RateLimitedError,
+    RefusedRequestError,
     UnexpectedResponseError,
 )
 from mcp_browserjobs.jobs import Cost, EventKind, FailureKind, Job, JobStatus, Link, Question
+from mcp_browserjobs.providers import dari as adapter
 from mcp_browserjobs.providers import load
+from mcp_browserjobs.providers.base import (
+    CancelsJobs,
+    ChecksKey,
+    KeepsLogs,
+    ListsJobs,
+    PausesJobs,
+    ReportsEvents,
+    ReportsLinks,
+    ReportsStatus,
+    ResumesJobs,
+    StartsJobs,
+    TakesAnswers,
+    TakesPictures,
+)
 from mcp_browserjobs.providers.dari import STATUSES, Dari
+from mcp_browserjobs.simulator.pictures import archive, picture
+from tests.providers import routes
 from tests.providers.replay import KEY, opened
+from tests.providers.routes import Routes
 
 pytestmark = pytest.mark.anyio
 
@@ -589,3 +612,257 @@ async def test_without_an_organization_a_bad_key_is_still_noticed(dialect: str) 
     async with opened(Dari, by_path(lambda path: 401 if path.startswith(dialect) else 404, [])) as dari:
         with pytest.raises(AuthenticationError):
             await dari.check_key()
+
+
+# Commands
+
+
+async def test_it_can_do_what_its_methods_say() -> None:
+    async with opened(Dari, nobody) as dari:
+        for ability in (ChecksKey, TakesAnswers, PausesJobs, ResumesJobs, CancelsJobs, StartsJobs, TakesPictures):
+            assert isinstance(dari, ability)
+        for lacking in (ReportsStatus, ReportsEvents, ReportsLinks, ListsJobs, KeepsLogs):
+            assert not isinstance(dari, lacking)
+
+
+VERBS = ["pause", "resume", "stop"]
+PLACE = "/jobs/my-org/contact_form"
+OLD_PLACE = "/task/my-org/contact_form"
+
+
+async def command(dari: Dari, verb: str) -> None:
+    """Give a command by the word that the API has for it."""
+    acts = {"pause": dari.pause_job, "resume": dari.resume_job, "stop": dari.cancel_job}
+    await acts[verb](JOB)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("body", [routes.documented("dari/stop"), b"", b"  \n"])
+async def test_a_command_is_a_post_whose_parameter_is_in_the_query(verb: str, body: JsonValue | bytes) -> None:
+    asked = Routes({f"{PLACE}/{verb}": (200, body)})
+    async with opened(Dari, asked) as dari:
+        await command(dari, verb)
+    [request] = asked.asked
+    assert (request.method, request.content) == ("POST", b"")
+    assert dict(request.url.params) == {"job_id": UUID}
+    assert request.headers["X-API-Key"] == KEY
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_a_command_that_is_404_is_given_in_the_old_dialect(verb: str) -> None:
+    asked = Routes({f"{OLD_PLACE}/{verb}": routes.documented("dari/pause")})
+    async with opened(Dari, asked) as dari:
+        await command(dari, verb)
+    assert asked.paths == [f"{PLACE}/{verb}", f"{OLD_PLACE}/{verb}"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (307, UnexpectedResponseError),
+        (400, ConflictError),
+        (401, AuthenticationError),
+        (403, PermissionDeniedError),
+        (405, UnexpectedResponseError),
+        (409, ConflictError),
+        (410, JobNotFoundError),
+        (422, RefusedRequestError),
+        (429, RateLimitedError),
+        (500, ProviderUnavailableError),
+        (504, ProviderUnavailableError),
+    ],
+)
+async def test_a_command_is_never_given_twice_but_for_a_404(
+    verb: str, status: int, error: type[BrowserJobsError]
+) -> None:
+    refusal = (status, {"detail": "secret"})
+    asked = Routes({f"{PLACE}/{verb}": refusal, f"{OLD_PLACE}/{verb}": routes.documented("dari/stop")})
+    async with opened(Dari, asked) as dari:
+        with pytest.raises(error) as caught:
+            await command(dari, verb)
+    assert asked.paths == [f"{PLACE}/{verb}"]
+    assert "secret" not in repr(caught.value)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_a_command_whose_answer_is_lost_is_not_given_again(verb: str) -> None:
+    asked: list[str] = []
+
+    def silent(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.path)
+        raise httpx2.ReadTimeout("", request=request)
+
+    async with opened(Dari, silent) as dari:
+        with pytest.raises(ProviderUnavailableError):
+            await command(dari, verb)
+    assert asked == [f"{PLACE}/{verb}"]
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (None, JobNotFoundError),
+        ("completed", ConflictError),
+        ("failed", ConflictError),
+        ("running", NotSupportedError),
+        ("dreaming", NotSupportedError),
+    ],
+)
+async def test_a_command_that_is_404_everywhere_is_explained_by_the_job(
+    status: str | None, error: type[BrowserJobsError]
+) -> None:
+    look = {} if status is None else {f"{PLACE}/status": documented(status=status)}
+    async with opened(Dari, Routes(look)) as dari:
+        for verb in VERBS:
+            with pytest.raises(error) as caught:
+                await command(dari, verb)
+            if isinstance(caught.value, NotSupportedError):
+                assert caught.value.ability == f"{verb} jobs"
+
+
+async def test_an_answer_names_its_question() -> None:
+    asked = Routes({f"{PLACE}/answer": routes.documented("dari/answer")})
+    async with opened(Dari, asked) as dari:
+        await dari.answer_question(JOB, "q-1", "blue")
+    [request] = asked.asked
+    assert json.loads(request.content) == {"question_id": "q-1", "answer": "blue"}
+    assert (request.method, dict(request.url.params)) == ("POST", {"job_id": UUID})
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((409, {"detail": "secret"}), ConflictError),
+        ((404, {"detail": "secret"}), JobNotFoundError),
+        ((403, {"detail": "secret"}), PermissionDeniedError),
+        ((422, {"detail": [{"loc": ["body", "answer"], "msg": "secret"}]}), RefusedRequestError),
+        ((500, b"secret"), ProviderUnavailableError),
+    ],
+)
+async def test_an_answer_that_is_not_taken_is_given_once(
+    answer: tuple[int, Any], error: type[BrowserJobsError]
+) -> None:
+    asked = Routes({f"{PLACE}/answer": answer})
+    async with opened(Dari, asked) as dari:
+        with pytest.raises(error) as caught:
+            await dari.answer_question(JOB, "q-1", "blue")
+    assert asked.paths == [f"{PLACE}/answer"]
+    assert "secret" not in repr(caught.value)
+    if isinstance(caught.value, RefusedRequestError):
+        assert caught.value.where == "answer"
+
+
+# Starts
+
+
+@pytest.mark.parametrize("task", ["my-org/contact_form", " my-org/contact_form\n", "contact_form"])
+async def test_a_task_names_a_portal(task: str) -> None:
+    asked = Routes({f"{PLACE}/start": routes.documented("dari/start")})
+    async with opened(Dari, asked, organization="my-org") as dari:
+        started = await dari.start_job(task, {})
+    assert (started.id, started.locator) == (JOB, "")
+    [request] = asked.asked
+    assert (request.method, request.url.query) == ("POST", b"")
+
+
+@pytest.mark.parametrize(
+    "task", ["", "contact_form", "/contact_form", "my-org/", "a/b/c", "my-org/../x", "my-org/..", "Fill in the form"]
+)
+async def test_what_names_no_portal_asks_nothing(task: str) -> None:
+    async with opened(Dari, nobody) as dari:
+        with pytest.raises(InvalidArgumentError) as caught:
+            await dari.start_job(task, {})
+    assert caught.value.argument == "task"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "body"),
+    [
+        ({}, {"form_data": {}}),
+        ({"email": "a@b.example"}, {"form_data": {"email": "a@b.example"}}),
+        ({"form_data": {"email": 1}}, {"form_data": {"email": 1}}),
+        ({"document_bundle_id": UUID}, {"document_bundle_id": UUID}),
+        (
+            {"form_data": {}, "human_in_the_loop": True, "unheard_of": 1},
+            {"form_data": {}, "human_in_the_loop": True, "unheard_of": 1},
+        ),
+        ({"max_turns": 5}, {"max_turns": 5}),
+    ],
+)
+async def test_parameters_are_the_form_s_values_unless_they_are_a_whole_body(
+    parameters: dict[str, JsonValue], body: JsonValue
+) -> None:
+    asked = Routes({f"{PLACE}/start": routes.documented("dari/start")})
+    async with opened(Dari, asked) as dari:
+        await dari.start_job("my-org/contact_form", parameters)
+    assert json.loads(asked.asked[0].content) == body
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "where"),
+    [
+        ((404, {"detail": "Portal not found"}), RefusedRequestError, "task"),
+        ((403, {"detail": "secret"}), PermissionDeniedError, None),
+        ((402, {"detail": "secret"}), OutOfCreditsError, None),
+        ((422, {"detail": [{"loc": ["body", "form_data"]}]}), RefusedRequestError, "form_data"),
+        ((200, {"job_id": "../secret"}), UnexpectedResponseError, "job_id"),
+        ((200, {}), UnexpectedResponseError, "job_id"),
+        ((200, b""), UnexpectedResponseError, "the body"),
+        ((503, b""), ProviderUnavailableError, None),
+    ],
+)
+async def test_a_start_that_fails_is_not_tried_again(
+    answer: tuple[int, Any], error: type[BrowserJobsError], where: str | None
+) -> None:
+    asked = Routes({f"{PLACE}/start": answer})
+    async with opened(Dari, asked) as dari:
+        with pytest.raises(error) as caught:
+            await dari.start_job("my-org/contact_form", {})
+    assert asked.paths == [f"{PLACE}/start"]
+    assert getattr(caught.value, "where", None) == where
+
+
+# Screenshots
+
+
+def shown(packed: tuple[int, Any], *, place: str = PLACE) -> Routes:
+    """A finished job whose archive stands at one of the places."""
+    return Routes({f"{PLACE}/status": documented(status="completed"), f"{place}/screenshots": packed})
+
+
+@pytest.mark.parametrize("place", [PLACE, OLD_PLACE])
+async def test_a_screenshot_is_found_in_either_dialect(place: str) -> None:
+    async with opened(Dari, shown((200, archive(3)), place=place)) as dari:
+        latest, first = await dari.fetch_screenshot(JOB, -1), await dari.fetch_screenshot(JOB, 0)
+    assert (latest.data, latest.index, latest.count) == (picture(2), 2, 3)
+    assert (first.data, first.index) == (picture(0), 0)
+
+
+@pytest.mark.parametrize("packed", [(404, {"detail": "No screenshots"}), (200, b""), (200, archive(0))])
+async def test_a_job_without_screenshots_tells_its_status(packed: tuple[int, Any]) -> None:
+    async with opened(Dari, shown(packed)) as dari:
+        with pytest.raises(NotAvailableError) as caught:
+            await dari.fetch_screenshot(JOB, -1)
+    assert (caught.value.thing, caught.value.reason) == ("screenshots", "completed")
+
+
+async def test_an_index_beyond_the_screenshots_is_not_there() -> None:
+    async with opened(Dari, shown((200, archive(3)))) as dari:
+        with pytest.raises(NotAvailableError):
+            await dari.fetch_screenshot(JOB, 3)
+
+
+async def test_an_archive_is_not_read_beyond_what_any_job_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter, "MOST_PACKED_BYTES", 100)
+    async with opened(Dari, shown((200, archive(3)))) as dari:
+        with pytest.raises(UnexpectedResponseError) as caught:
+            await dari.fetch_screenshot(JOB, -1)
+    assert caught.value.where == "a body of over 100 bytes"
+
+
+@pytest.mark.parametrize("status", [500, 429])
+async def test_trouble_on_the_way_to_the_archive_is_trouble(status: int) -> None:
+    async with opened(Dari, shown((status, b""))) as dari:
+        with pytest.raises((ProviderUnavailableError, RateLimitedError)):
+            await dari.fetch_screenshot(JOB, -1)

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from mcp_browserjobs.errors import (
     AuthenticationError,
     BrowserJobsError,
+    ConflictError,
     InvalidArgumentError,
     JobNotFoundError,
     MalformedIdError,
@@ -21,10 +22,25 @@ from mcp_browserjobs.errors import (
     PermissionDeniedError,
     ProviderUnavailableError,
     RateLimitedError,
+    RefusedRequestError,
     UnexpectedResponseError,
 )
 from mcp_browserjobs.jobs import Cost, FailureKind, Job, JobStatus
 from mcp_browserjobs.providers import load
+from mcp_browserjobs.providers.base import (
+    CancelsJobs,
+    ChecksKey,
+    KeepsLogs,
+    ListsJobs,
+    PausesJobs,
+    ReportsEvents,
+    ReportsLinks,
+    ReportsStatus,
+    ResumesJobs,
+    StartsJobs,
+    TakesAnswers,
+    TakesPictures,
+)
 from mcp_browserjobs.providers.gobii import STATUSES, Gobii
 from tests.providers.replay import KEY, Recording, opened
 
@@ -688,3 +704,128 @@ async def test_a_link_of_the_api_names_its_task(path: str, locator: str | None) 
 
 def test_the_hosted_service_wishes_for_one_look_in_half_a_minute() -> None:
     assert Gobii.hosted_poll_seconds == 30
+
+
+# Cancels and starts
+
+
+async def test_it_can_do_what_its_methods_say() -> None:
+    async with opened(Gobii, answers(NOT_FOUND)) as gobii:
+        for ability in (ReportsStatus, ListsJobs, ChecksKey, CancelsJobs, StartsJobs):
+            assert isinstance(gobii, ability)
+        for lacking in (ReportsEvents, ReportsLinks, TakesAnswers, PausesJobs, ResumesJobs, TakesPictures, KeepsLogs):
+            assert not isinstance(gobii, lacking)
+
+
+async def test_a_second_cancel_is_told_as_a_conflict() -> None:
+    recording = Recording("gobii/cancel_twice_409")
+    task, moment = task_of(recording), recording.exchanges[1]["at_s"]
+    async with opened(Gobii, recording) as gobii:
+        recording.moment = moment
+        await gobii.cancel_job(task)
+        recording.moment = recording.exchanges[2]["at_s"]
+        with pytest.raises(ConflictError):
+            await gobii.cancel_job(task)
+    assert recording.asked == [f"POST /api/v1/tasks/browser-use/{task}/cancel/"] * 2
+
+
+async def test_a_cancel_goes_the_way_of_the_agent_where_it_is_known() -> None:
+    asked: list[str] = []
+    async with opened(Gobii, answers((200, {"status": "cancelled"}), asked=asked)) as gobii:
+        await gobii.cancel_job(f"{AGENT}/{TASK}")
+    assert asked == [f"/api/v1/agents/browser-use/{AGENT}/tasks/{TASK}/cancel/"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (NOT_FOUND, JobNotFoundError),
+        ((403, {"detail": "Invalid API key"}), AuthenticationError),
+        ((403, {"detail": "Start a free trial to use personal agents."}), PermissionDeniedError),
+        ((500, {"detail": "secret"}), ProviderUnavailableError),
+        ((301, {}), UnexpectedResponseError),
+    ],
+)
+async def test_a_cancel_that_is_refused_has_its_error(answer: tuple[int, Any], error: type[BrowserJobsError]) -> None:
+    async with opened(Gobii, answers(answer)) as gobii:
+        with pytest.raises(error):
+            await gobii.cancel_job(TASK)
+
+
+async def test_a_start_makes_a_task_with_the_prompt() -> None:
+    recording = Recording("gobii/create_minimal")
+    async with opened(Gobii, recording) as gobii:
+        started = await gobii.start_job("Read the price on the page", {})
+    assert (started.id, started.locator) == (task_of(recording), "")
+
+
+def creation(sent: list[Any], **answer: Any) -> Callable[[httpx2.Request], httpx2.Response]:
+    """Makes a task of whatever is sent."""
+
+    def answered(request: httpx2.Request) -> httpx2.Response:
+        sent.append((request.url.path, json.loads(request.content)))
+        return httpx2.Response(201, json={**DETAIL, "status": "pending", **answer})
+
+    return answered
+
+
+async def test_parameters_go_along_but_for_those_that_do_harm() -> None:
+    sent: list[Any] = []
+    schema: JsonValue = {"type": "object"}
+    harmful: dict[str, JsonValue] = {"wait": 0, "credits_cost": "1", "prompt": "another"}
+    async with opened(Gobii, creation(sent, agent_id=AGENT.upper(), id=TASK.upper())) as gobii:
+        started = await gobii.start_job("Find a kettle", {**harmful, "output_schema": schema, "agent": AGENT})
+    body = {"output_schema": schema, "agent": AGENT, "prompt": "Find a kettle"}
+    assert sent == [("/api/v1/tasks/browser-use/", body)]
+    assert (started.id, started.locator) == (TASK, f"{AGENT}/{TASK}")
+
+
+@pytest.mark.parametrize("agent", [None, 7, "../secret"])
+async def test_an_agent_that_cannot_be_read_is_none(agent: JsonValue) -> None:
+    async with opened(Gobii, creation([], agent_id=agent)) as gobii:
+        assert (await gobii.start_job("Find a kettle", {})).locator == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "where"),
+    [
+        ((400, {"output_schema": ["secret"]}), RefusedRequestError, "output_schema"),
+        ((400, {"status": ["secret"], "prompt": ["secret"]}), RefusedRequestError, "prompt"),
+        ((400, {"detail": "JSON parse error - secret"}), RefusedRequestError, ""),
+        ((400, {"quota": ["secret"]}), OutOfCreditsError, None),
+        ((402, {"message": "secret"}), OutOfCreditsError, None),
+        ((403, {"detail": "secret"}), AuthenticationError, None),
+        ((404, {"detail": "secret"}), RefusedRequestError, "no such API at this base URL"),
+        ((415, {"detail": "secret"}), RefusedRequestError, ""),
+        ((500, {"detail": "secret"}), ProviderUnavailableError, None),
+        ((201, {"id": "secret"}), UnexpectedResponseError, "id"),
+        ((201, {}), UnexpectedResponseError, "id"),
+    ],
+)
+async def test_a_start_that_fails_has_its_error(
+    answer: tuple[int, Any], error: type[BrowserJobsError], where: str | None
+) -> None:
+    async with opened(Gobii, answers(answer)) as gobii:
+        with pytest.raises(error) as caught:
+            await gobii.start_job("Find a kettle", {"output_schema": {}})
+    assert getattr(caught.value, "where", None) == where
+    assert "secret" not in repr(caught.value)
+
+
+async def test_a_start_while_the_queue_is_down_may_have_made_the_task() -> None:
+    async with opened(Gobii, answers((400, ["Error 111 connecting to secret"]))) as gobii:
+        with pytest.raises(ProviderUnavailableError) as caught:
+            await gobii.start_job("Find a kettle", {})
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("name", ["bad_other_fields_400", "bad_prompt_type_400", "bad_webhook_400"])
+async def test_a_recorded_refusal_names_the_field(name: str) -> None:
+    for exchange in Recording(f"gobii/{name}").exchanges:
+        if exchange["response"]["status"] != 400:
+            continue
+        sent, answer = exchange["request"]["json"], (400, exchange["response"]["json"])
+        async with opened(Gobii, answers(answer)) as gobii:
+            with pytest.raises(RefusedRequestError) as caught:
+                await gobii.start_job("x", {field: value for field, value in sent.items() if field != "wait"})
+        assert caught.value.where == ("" if "wait" in sent else next(iter(exchange["response"]["json"])))

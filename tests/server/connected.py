@@ -39,8 +39,8 @@ async def serving(world: World, **environ: Any) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def connected(world: World, **options: Any) -> AsyncIterator[Client]:
-    """A client of a server of its own. Options in capitals are the server's environment, others the client's."""
-    environ = {name: options.pop(name) for name in list(options) if name.isupper()}
+    """A client of a server of its own. Options in capitals and `transport` are the server's, others the client's."""
+    environ = {name: options.pop(name) for name in list(options) if name.isupper() or name == "transport"}
     async with serving(world, **environ) as server, Client(server, **options) as client:
         yield client
 

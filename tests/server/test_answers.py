@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +13,21 @@ import pytest
 from pydantic import JsonValue, SecretStr
 
 from mcp_browserjobs import errors, providers
+from mcp_browserjobs.acting import Acted, Deed
+from mcp_browserjobs.diagnosis import Diagnosis, Repetition, Verdict
 from mcp_browserjobs.errors import BrowserJobsError
-from mcp_browserjobs.jobs import Cost, EventKind, FailureKind, Job, JobRef, JobStatus, KeyState, LoggedEvent, Question
+from mcp_browserjobs.jobs import (
+    Cost,
+    EventKind,
+    FailureKind,
+    Job,
+    JobRef,
+    JobStatus,
+    KeyState,
+    Link,
+    LoggedEvent,
+    Question,
+)
 from mcp_browserjobs.server import answers
 from mcp_browserjobs.settings import Account, Settings
 from mcp_browserjobs.store import MEMORY, Record
@@ -65,6 +78,7 @@ def view(
     stalled: float | None = None,
     problem: BrowserJobsError | None = None,
     retry_after: float | None = None,
+    able: Collection[str] = (),
     **told: Any,
 ) -> JobView:
     """A job as last seen, with as much as providers tell of one; `said` stands wherever a run can write."""
@@ -94,6 +108,7 @@ def view(
         stale=problem is not None,
         problem=problem,
         retry_after=retry_after,
+        able=frozenset(able),
     )
 
 
@@ -313,7 +328,7 @@ def test_every_answer_sums_up_in_one_or_two_sentences_and_suggests_a_plain_call(
     assert re.fullmatch(r"[A-Za-z][^\n]*\.", answer["summary"])
     if "next_step" in answer:
         tool, arguments = called(answer["next_step"])
-        assert tool in {"wait_for_result", "get_job_result", "get_job_events"}
+        assert tool in {"wait_for_result", "get_job_result", "diagnose_job"}
         assert str(REF) in (arguments.get("job"), *arguments.get("jobs", ()))
 
 
@@ -434,8 +449,11 @@ def test_a_job_is_summed_up_as_a_person_would(seen: JobView, summary: str) -> No
         (view("queued"), f'wait_for_result(jobs=["{REF}"])'),
         (view("running"), f'wait_for_result(jobs=["{REF}"])'),
         (view("unknown"), f'wait_for_result(jobs=["{REF}"])'),
-        (view("running", stalled=300), f'get_job_events(job="{REF}", after=103)'),
-        (view("failed"), f'get_job_events(job="{REF}", after=103)'),
+        (view("running", stalled=300), f'diagnose_job(job="{REF}")'),
+        (view("failed"), f'diagnose_job(job="{REF}")'),
+        (view("waiting_for_input"), f'wait_for_result(jobs=["{REF}"], until="result")'),
+        (view("waiting_for_input", able={"answer_question"}), f'answer_job_question(job="{REF}", answer="...")'),
+        (view("paused", able={"resume_job"}), f'wait_for_result(jobs=["{REF}"], until="result")'),
         (view("completed", result="short"), None),
         (view("completed"), None),
         (view("cancelled"), None),
@@ -454,6 +472,125 @@ def test_a_failed_job_always_has_a_kind_of_failure() -> None:
 def test_a_known_wish_to_wait_is_rounded_up() -> None:
     answer = answers.job_answer(view(problem=errors.RateLimitedError(*AT_DARI, retry_after=4.2), retry_after=4.2))
     assert (answer["stale"], answer["retry_after_seconds"]) == (True, 5)
+
+
+# What was done
+
+
+def acted(asked: Deed, seen: JobView, *, took_effect: bool | None) -> answers.Answer:
+    return answers.acted_answer(Acted(asked, took_effect, seen))
+
+
+DEEDS: tuple[Deed, ...] = ("answer", "pause", "resume", "cancel", "start")
+
+
+@pytest.mark.parametrize("took_effect", [True, False, None])
+@pytest.mark.parametrize("status", JobStatus)
+@pytest.mark.parametrize("asked", DEEDS)
+def test_what_became_of_a_deed_is_told_in_our_words_and_few_bytes(
+    asked: Deed, status: JobStatus, *, took_effect: bool | None
+) -> None:
+    question = Question(id=STRANGER, text=STRANGER, options=(STRANGER,))
+    answer = acted(asked, view(status, said=STRANGER, question=question), took_effect=took_effect)
+    assert (answer["asked"], answer.get("took_effect")) == (asked, took_effect)
+    assert re.fullmatch(r"[A-Za-z][^\n]*\.", answer["summary"])
+    assert STRANGER not in without_reported(answer)
+    assert not list(nulls(answer))
+    answer.get("reported", {}).pop("question", None)
+    assert weight(answer) <= answers.GOING_BYTES
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_the_answer_to_a_deed_keeps_its_size(text: str) -> None:
+    assert weight(acted("pause", view("running", said=text), took_effect=False)) <= answers.GOING_BYTES
+
+
+def test_a_start_without_an_id_is_waited_for() -> None:
+    answer = acted("start", JobView("gobii:start/k", START), took_effect=None)
+    assert answer["job"] == "gobii:start/k"
+    assert "took_effect" not in answer
+    assert called(answer["next_step"]) == ("wait_for_result", {"jobs": ["gobii:start/k"]})
+    known = acted("start", JobView("gobii:1", START), took_effect=True)
+    assert known["summary"] == "The job was started."
+
+
+UNSENT: tuple[answers.Unsent, ...] = ("nobody", "declined", "cancelled")
+
+
+@pytest.mark.parametrize("why", UNSENT)
+def test_that_nothing_was_sent_is_said(why: answers.Unsent) -> None:
+    waiting = view("waiting_for_input", question=Question(id="1", text=STRANGER), able={"answer_question"})
+    for seen in (waiting, view("running", said=STRANGER)):
+        answer = answers.unsent_answer(seen, why)
+        assert (answer["asked"], answer["took_effect"]) == ("answer", False)
+        assert answer["summary"].startswith("Nothing was sent")
+        assert STRANGER not in without_reported(answer)
+
+
+# Diagnoses, links, screenshots
+
+ABLE = {"answer_question", "resume_job", "cancel_job", "fetch_screenshot"}
+VERDICTS: tuple[Verdict, ...] = (*FailureKind, "stalled", "waiting_for_person", "healthy")
+
+
+@pytest.mark.parametrize("able", [ABLE, set()])
+@pytest.mark.parametrize("status", JobStatus)
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_every_diagnosis_suggests_plain_calls_of_what_works(
+    verdict: Verdict, status: JobStatus, able: set[str]
+) -> None:
+    seen = view(status, said=STRANGER, stalled=200 if verdict == "stalled" else None, able=able, error=STRANGER)
+    found = Diagnosis(
+        verdict,
+        steps=3,
+        last_step_seq=9,
+        usual_gap=1.234,
+        quiet=0.0,
+        repetition=Repetition("step", 4, 6, 9),
+        last_step=STRANGER,
+        last_url=STRANGER,
+    )
+    answer = answers.diagnosis_answer(seen, found)
+    calls = [called(call) for call in answer.get("suggestions", ())]
+    assert all(str(REF) in (arguments.get("job"), *arguments.get("jobs", ())) for _, arguments in calls)
+    assert {answers.ABILITY_OF_TOOL[tool] for tool, _ in calls} <= able | {"fetch_job"}
+    assert len(calls) == len({tool for tool, _ in calls})
+    assert STRANGER not in without_reported(answer)
+    assert not list(nulls(answer))
+    assert (answer["verdict"], answer["evidence"]["usual_gap_seconds"]) == (verdict, 1.2)
+    assert answer["evidence"]["repeated"] == {"what": "step", "times": 4, "first_seq": 6, "last_seq": 9}
+    assert "inferred" not in answer["evidence"]
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_a_diagnosis_is_small_whatever_the_run_says(text: str) -> None:
+    found = Diagnosis(FailureKind.UNKNOWN, inferred=True, last_step=text, last_url=text)
+    answer = answers.diagnosis_answer(view("failed", said=text), found)
+    assert weight(answer) <= 3500
+    assert answer["evidence"]["inferred"] is True
+
+
+def test_a_diagnosis_of_a_long_log_says_how_much_was_read_and_of_a_silent_job_little() -> None:
+    seen = view("running")
+    assert "events_read" not in answers.diagnosis_answer(seen, Diagnosis("healthy"))["evidence"]
+    record = replace(seen.seen, events=5000)
+    assert (
+        answers.diagnosis_answer(replace(seen, record=record), Diagnosis("healthy"))["evidence"]["events_read"] == 200
+    )
+    silent = replace(seen, record=replace(seen.seen, events=0))
+    answer = answers.diagnosis_answer(silent, Diagnosis(FailureKind.UNKNOWN))
+    assert [called(call)[0] for call in answer["suggestions"]] == ["wait_for_result"]
+
+
+def test_links_are_told_with_their_expiry_where_it_is_known() -> None:
+    links = [
+        Link(kind="live_view", url="https://live.example/1"),
+        Link(kind="recording", url="https://r", expires_at=START),
+    ]
+    assert answers.links_answer(REF, links)["links"] == [
+        {"kind": "live_view", "url": "https://live.example/1"},
+        {"kind": "recording", "url": "https://r", "expires_at": "2026-11-01T12:00:00Z"},
+    ]
 
 
 # Waits
@@ -485,7 +622,7 @@ def test_a_wait_that_is_not_done_names_the_same_call_for_what_is_left() -> None:
 def test_a_wait_that_is_done_passes_on_the_next_step_of_a_job() -> None:
     assert "next_step" not in waited(view("completed"), done=True)
     answer = waited(view("completed"), view("failed"), done=True)
-    assert called(answer["next_step"])[0] == "get_job_events"
+    assert called(answer["next_step"])[0] == "diagnose_job"
 
 
 def test_a_job_that_cannot_be_looked_up_does_not_spoil_the_others() -> None:
@@ -586,15 +723,23 @@ def test_a_store_that_cannot_be_opened_is_told_with_the_accounts(tmp_path: Path)
 @pytest.mark.parametrize("provider", providers.names())
 def test_what_a_provider_can_do_is_told_in_the_names_of_tools(provider: str) -> None:
     kind = providers.load(provider)
-    tools = answers.abilities(kind)
+    tools = answers.abilities(provider, Settings(allow_start=True))
     assert "get_job_status" in tools
-    assert ("list_jobs" in tools) is hasattr(kind, "list_jobs")
-    assert len(tools) == len(set(tools))
+    assert ("get_job_screenshot" in tools) is hasattr(kind, "fetch_screenshot")
+    assert ("answer_job_question" in tools) is hasattr(kind, "answer_question")
+    assert tools == [tool for tool in answers.ABILITY_OF_TOOL if tool in tools]
+    assert answers.abilities(provider, Settings()) == [tool for tool in tools if tool != "start_job"]
+    reading = answers.abilities(provider, Settings(allow_start=True, read_only=True))
+    assert reading == [
+        tool for tool in tools if not tool.startswith(("answer_", "pause_", "resume_", "cancel_", "start_"))
+    ]
 
 
 def test_the_instructions_are_short_plain_and_name_the_loop_and_the_rule() -> None:
     assert len(answers.INSTRUCTIONS) <= 1200
     assert answers.INSTRUCTIONS.isascii()
+    for word in ("answer_job_question", "get_job_links", "secrets", "diagnose_job"):
+        assert word in answers.INSTRUCTIONS
     for word in ("wait_for_result", "get_job_status", "done=false", "next_step", "stale=true", '"reported"', "never"):
         assert word in answers.INSTRUCTIONS
     assert all(status.value in answers.INSTRUCTIONS for status in JobStatus)

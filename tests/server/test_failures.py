@@ -113,4 +113,4 @@ async def test_what_the_client_cancels_is_cancelled(anyio_backend: str, mode: st
         await call(client, "wait_for_result", jobs=[f"gobii:{JOB}"])
         with anyio.move_on_after(0.05):
             await client.read_resource(f"browserjobs://gobii/{JOB}")
-        assert len((await client.list_tools()).tools) == 6
+        assert len((await client.list_tools()).tools) == 13

@@ -1,5 +1,7 @@
 """What can be read by URI."""
 
+import base64
+import io
 import json
 from typing import Any
 from urllib.parse import quote
@@ -7,6 +9,8 @@ from urllib.parse import quote
 import anyio
 import pytest
 from mcp import Client, MCPError
+from mcp.types import BlobResourceContents
+from PIL import Image
 
 from mcp_browserjobs.server.resources import MOST_BYTES
 from mcp_browserjobs.simulator.script import Ask, Finish, Outage, Queued, Script, Step
@@ -133,6 +137,49 @@ async def test_the_recent_jobs_are_listed_without_foreign_text(world: World, mod
         assert [row["job"] for row in json.loads(content.text)["jobs"]] == [each.name for each in jobs]
 
 
+@pytest.mark.parametrize("mode", ERAS)
+async def test_a_screenshot_is_read_as_bytes(world: World, mode: str) -> None:
+    uri = start(world)
+    async with connected(world, mode=mode) as client:
+        await anyio.sleep(20)
+        for index in ("0", "-1"):
+            [content] = (await client.read_resource(f"{uri}/screenshots/{index}")).contents
+            assert isinstance(content, BlobResourceContents)
+            assert content.mime_type == "image/png"
+            with Image.open(io.BytesIO(base64.b64decode(content.blob)), formats=["PNG"]) as image:
+                image.load()
+
+
+@pytest.mark.parametrize("mode", ERAS)
+async def test_a_raw_log_is_read_as_text_without_links(world: World, mode: str) -> None:
+    job = world.add("browser_use_v2", STEPS)
+    async with connected(world, mode=mode) as client:
+        await anyio.sleep(20)
+        content = await read(client, f"browserjobs://browser_use_v2/{job.id}/log")
+        links = (await told(client, "get_job_links", job=f"browser_use_v2:{job.id}"))["links"]
+    assert content.mime_type == "text/plain"
+    assert "Read page" in content.text
+    assert not [link["url"] for link in links if link["url"] in content.text]
+
+
+@pytest.mark.parametrize(
+    ("provider", "part", "words"),
+    [
+        ("gobii", "log", "Gobii has no way to show a raw log"),
+        ("gobii", "screenshots/0", "Gobii has no way to show screenshots"),
+        ("dari", "screenshots/latest", "index must be a whole number"),
+        ("dari", "screenshots/99", "The job has no screenshot 99"),
+    ],
+)
+async def test_what_a_job_has_not_is_not_found(world: World, provider: str, part: str, words: str) -> None:
+    job = world.add(provider, STEPS)
+    async with connected(world) as client:
+        await anyio.sleep(20)
+        error = await refused(client, f"browserjobs://{provider}/{quote(job.id, safe='')}/{part}")
+    assert error.code == NOT_FOUND
+    assert words in error.message
+
+
 async def test_reading_the_recent_jobs_asks_nobody(world: World) -> None:
     async with connected(world) as client:
         await client.list_resources()
@@ -148,6 +195,8 @@ async def test_every_kind_of_resource_is_told_as_a_template(world: World, mode: 
         "browserjobs://{account}/{job_id}",
         "browserjobs://{account}/{job_id}/events{?after,limit}",
         "browserjobs://{account}/{job_id}/result",
+        "browserjobs://{account}/{job_id}/log",
+        "browserjobs://{account}/{job_id}/screenshots/{index}",
     ]
     assert all(each.title and each.description and each.description.isascii() for each in templates)
 

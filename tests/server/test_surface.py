@@ -12,28 +12,38 @@ from mcp.types import Tool
 
 import mcp_browserjobs
 from mcp_browserjobs.server import tools
+from mcp_browserjobs.server.answers import ABILITY_OF_TOOL
 from mcp_browserjobs.server.app import build
 from mcp_browserjobs.settings import Settings
 from mcp_browserjobs.tracker import Tracker
-from tests.server.connected import ERAS, connected
+from tests.server.connected import ERAS, connected, refusal
 from tests.stage import new_world
 
 pytestmark = pytest.mark.anyio
 
-ORDER = [
+READING = [
     "get_job_status",
     "wait_for_result",
     "get_job_events",
     "get_job_result",
+    "get_job_screenshot",
+    "get_job_links",
+    "diagnose_job",
     "list_jobs",
     "list_accounts",
 ]
+ACTING = ["answer_job_question", "pause_job", "resume_job", "cancel_job"]
+ALL = [*READING, *ACTING, "start_job"]
 
 
-async def listed(mode: str = "auto") -> list[Tool]:
-    """The tools of a server without any account."""
-    async with Client(build(Tracker(Settings())), mode=mode) as client:
-        return (await client.list_tools()).tools
+async def listed(mode: str = "auto", *, allow_start: bool = True, read_only: bool = False) -> list[Tool]:
+    """The tools of a server without any account; all of them, unless settings say otherwise."""
+    tracker = Tracker(Settings(allow_start=allow_start, read_only=read_only))
+    try:
+        async with Client(build(tracker), mode=mode) as client:
+            return (await client.list_tools()).tools
+    finally:
+        tracker.store.close()
 
 
 def size(value: Any) -> int:
@@ -50,10 +60,30 @@ def parts(schema: Any) -> Iterator[dict[str, Any]]:
 
 async def test_the_list_is_the_same_with_and_without_keys_and_in_both_eras() -> None:
     lists = [[tool.model_dump() for tool in await listed(mode)] for mode in ERAS]
-    async with connected(new_world()) as client:
+    async with connected(new_world(), BROWSERJOBS_ALLOW_START="1") as client:
         lists.append([tool.model_dump() for tool in (await client.list_tools()).tools])
     assert lists[0] == lists[1] == lists[2]
-    assert [tool["name"] for tool in lists[0]] == ORDER
+    assert [tool["name"] for tool in lists[0]] == ALL
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({"allow_start": False}, READING + ACTING),
+        ({"read_only": True, "allow_start": False}, READING),
+        ({"read_only": True}, READING),
+    ],
+)
+async def test_what_the_settings_forbid_is_not_listed(settings: dict[str, bool], names: list[str]) -> None:
+    assert [tool.name for tool in await listed("auto", **settings)] == names
+
+
+@pytest.mark.parametrize(("switch", "tool"), [("READ_ONLY", "cancel_job"), ("ALLOW_START", "start_job")])
+async def test_what_is_not_listed_cannot_be_called(switch: str, tool: str) -> None:
+    world = new_world()
+    async with connected(world, **{f"BROWSERJOBS_{switch}": "1" if switch == "READ_ONLY" else "0"}) as client:
+        assert await refusal(client, tool, job="gobii:x", account="gobii", task="Buy") == f"Unknown tool: {tool}"
+    assert not world.jobs("gobii")
 
 
 async def test_the_list_is_small() -> None:
@@ -80,7 +110,7 @@ async def test_every_tool_has_a_short_name_a_title_a_description_and_all_hints()
 
 
 async def test_tools_that_read_say_so_and_stay_in_a_closed_world() -> None:
-    for tool in await listed():
+    for tool in await listed(read_only=True):
         assert tool.annotations
         assert tool.annotations.model_dump(exclude_none=True) == {
             "read_only_hint": True,
@@ -90,10 +120,25 @@ async def test_tools_that_read_say_so_and_stay_in_a_closed_world() -> None:
         }
 
 
+async def test_tools_that_act_say_how_far_they_go() -> None:
+    hints = {tool.name: tool.annotations.model_dump() for tool in await listed() if tool.annotations}
+    told = {
+        name: tuple(hints[name][f"{hint}_hint"] for hint in ("read_only", "destructive", "idempotent", "open_world"))
+        for name in (*ACTING, "start_job")
+    }
+    assert told == {
+        "answer_job_question": (False, False, False, False),
+        "pause_job": (False, False, True, False),
+        "resume_job": (False, False, True, False),
+        "cancel_job": (False, True, True, False),
+        "start_job": (False, True, False, True),
+    }
+
+
 async def test_schemas_are_such_as_every_client_takes() -> None:
     for tool in await listed():
-        assert tool.output_schema
-        for schema in (tool.input_schema, tool.output_schema):
+        assert (tool.output_schema is None) is (tool.name == "get_job_screenshot")
+        for schema in filter(None, (tool.input_schema, tool.output_schema)):
             assert schema["type"] == "object"
             assert not schema.keys() & {"anyOf", "oneOf", "allOf", "not", "if", "$ref"}
             for part in parts(schema):
@@ -123,10 +168,16 @@ async def test_the_server_introduces_itself(mode: str) -> None:
         assert capabilities.resources.list_changed
         assert capabilities.tools
         assert not capabilities.tools.list_changed
-        assert capabilities.completions is None
+        assert capabilities.completions is not None
+        assert capabilities.prompts
+        assert not capabilities.prompts.list_changed
         assert capabilities.logging is None
+
+
+async def test_every_tool_but_the_list_of_accounts_needs_an_ability() -> None:
+    assert list(ABILITY_OF_TOOL) == [tool for tool in ALL if tool != "list_accounts"]
 
 
 async def test_every_file_is_one_tool_of_its_name() -> None:
     files = {module.name for module in iter_modules(tools.__path__)} - {"base"}
-    assert files == set(ORDER)
+    assert files == set(ALL)

@@ -101,9 +101,14 @@ async def test_a_list_has_pages_and_filters(client: httpx2.AsyncClient, world: W
         assert [each["id"] for each in page["items"]] == [failed.id]
 
 
-async def test_a_log_has_a_link(client: httpx2.AsyncClient, world: World) -> None:
+async def test_a_log_has_a_link_that_needs_no_key_and_expires(client: httpx2.AsyncClient, world: World) -> None:
     job = world.add("browser_use_v2", QUICK)
-    assert list(await get(client, f"/tasks/{job.id}/logs")) == ["downloadUrl"]
+    await anyio.sleep(20)
+    link = (await get(client, f"/tasks/{job.id}/logs"))["downloadUrl"]
+    lines = (await client.get(link)).text.splitlines()
+    assert [line.split(" ", 2)[1] for line in lines] == ["started", "step", "step", "finished"]
+    await anyio.sleep(301)
+    assert (await client.get(link)).status_code == 403
 
 
 @pytest.mark.parametrize(

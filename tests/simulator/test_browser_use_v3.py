@@ -107,6 +107,8 @@ async def test_messages_are_read_by_their_ids(client: httpx2.AsyncClient, world:
     assert earlier["messages"] == messages[:1]
     picture = await client.get(messages[2]["screenshotUrl"])
     assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
+    latest = (await get(client, f"/sessions/{job.id}"))["screenshotUrl"]
+    assert (await client.get(latest)).content == (await client.get(messages[3]["screenshotUrl"])).content
 
 
 async def test_a_list_has_pages_without_links_to_files(client: httpx2.AsyncClient, world: World) -> None:
@@ -125,6 +127,27 @@ async def test_a_list_has_pages_without_links_to_files(client: httpx2.AsyncClien
 )
 async def test_what_cannot_be_read_is_refused(client: httpx2.AsyncClient, path: str, status: int) -> None:
     assert (await client.get(API + path, headers=KEY)).status_code == status
+
+
+async def test_a_link_to_a_picture_expires_and_cannot_be_made_up(client: httpx2.AsyncClient, world: World) -> None:
+    job = world.add("browser_use_v3", QUICK)
+    await anyio.sleep(20)
+    link = httpx2.URL((await get(client, f"/sessions/{job.id}"))["screenshotUrl"])
+    longer = link.copy_set_param("expires", "9999999999")
+    for made_up in (link.copy_with(query=None), longer, link.copy_set_param("expires", "x")):
+        response = await client.get(made_up)
+        assert (response.status_code, response.json()) == (403, {"detail": "Request has expired"})
+    await anyio.sleep(300)
+    assert (await client.get(link)).status_code == 200
+    await anyio.sleep(1)
+    assert (await client.get(link)).status_code == 403
+
+
+async def test_a_title_is_made_from_the_task(client: httpx2.AsyncClient) -> None:
+    session = (await create(client, task="Find the cheapest kettle of all that there are")).json()
+    assert session["title"] is None
+    await anyio.sleep(5)
+    assert (await get(client, f"/sessions/{session['id']}"))["title"] == "Find the cheapest kettle of"
 
 
 async def test_a_picture_of_no_job_is_a_404(client: httpx2.AsyncClient) -> None:

@@ -101,6 +101,7 @@ async def test_an_id_that_is_none_is_a_422_with_a_list(
         (b"{", ["body"], "json_invalid"),
         (b"[]", ["body"], "dict_type"),
         (b'{"form_data": 7}', ["body", "form_data"], "dict_type"),
+        (b'{"form_data": {}, "document_bundle_id": "7"}', ["body", "form_data"], "value_error"),
     ],
 )
 async def test_a_body_that_does_not_validate_is_a_422(
@@ -167,6 +168,16 @@ async def test_screenshots_come_at_the_end_as_a_tar(client: httpx2.AsyncClient, 
     response = await client.get(f"{JOBS}/screenshots", params=named(job), headers=KEY)
     with tarfile.open(fileobj=io.BytesIO(response.content)) as tar:
         assert tar.getnames() == ["screenshot_0000.png", "screenshot_0001.png"]
+    world.archive = "not_gzip"
+    response = await client.get(f"{JOBS}/screenshots", params=named(job), headers=KEY)
+    assert response.content.startswith(b"<!doctype html>")
+
+
+async def test_a_job_that_saw_nothing_has_no_screenshots(client: httpx2.AsyncClient, world: World) -> None:
+    job = world.add("dari", Script(beats=(Finish(),)))
+    assert (await status(client, job))["has_screenshots"] is False
+    response = await client.get(f"{JOBS}/screenshots", params=named(job), headers=KEY)
+    assert (response.status_code, response.json()) == (404, {"detail": "No screenshots available"})
 
 
 async def test_the_older_dialect_has_other_paths_and_fields(client: httpx2.AsyncClient, world: World) -> None:

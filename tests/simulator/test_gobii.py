@@ -196,3 +196,10 @@ async def test_too_many_requests_are_told_as_the_framework_does(client: httpx2.A
     assert await get(client, TASKS) == {"detail": "Request was throttled."}
     world.trouble = Outage(0, 0, "html")
     assert "<!doctype" in (await client.get(TASKS, headers=KEY)).text
+
+
+async def test_a_price_of_one_s_own_is_an_error_of_the_server(client: httpx2.AsyncClient, world: World) -> None:
+    body = {"prompt": "x", "credits_cost": "1.000"}
+    response = await client.post("/gobii/api/v1/tasks/browser-use/", json=body, headers={"X-Api-Key": "demo-key"})
+    assert (response.status_code, list(response.json())) == (500, ["detail", "error_id"])
+    assert world.jobs("gobii") == []

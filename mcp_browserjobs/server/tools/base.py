@@ -12,6 +12,9 @@ from ..answers import Answer, compact
 READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 """Changes nothing. With an open world, some clients would ask a person to approve each answer."""
 
+REPEATABLE = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+"""Changes something that can be changed back, and once only."""
+
 JobParameter = Annotated[str, Field(description="account:id, a link from the provider, or a bare id.")]
 
 
@@ -44,13 +47,28 @@ class JobAnswer(_Known, total=False):
     reported: dict[str, Any]
 
 
+class ActedAnswer(JobAnswer, total=False):
+    """The shape of a Job answer after something was asked for."""
+
+    asked: str
+    took_effect: bool
+
+
 def declare(
-    call: Callable[..., Awaitable[CallToolResult]], *, title: str, description: str, hints: ToolAnnotations
+    call: Callable[..., Awaitable[CallToolResult]],
+    *,
+    title: str,
+    description: str,
+    hints: ToolAnnotations,
+    structured: bool = True,
 ) -> Tool:
-    """A tool of the name of `call`, which says with its signature what goes in and what comes out."""
-    tool = Tool.from_function(call, title=title, description=description, annotations=hints)
+    """A tool of the name of `call`, which says with its signature what goes in and, if `structured`, what comes out."""
+    tool = Tool.from_function(
+        call, title=title, description=description, annotations=hints, structured_output=structured
+    )
     tool.parameters = plain(tool.parameters)
-    tool.fn_metadata.output_schema = plain(tool.fn_metadata.output_schema or {})
+    if tool.fn_metadata.output_schema is not None:
+        tool.fn_metadata.output_schema = plain(tool.fn_metadata.output_schema)
     return tool
 
 
