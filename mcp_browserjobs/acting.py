@@ -92,7 +92,7 @@ class Actor:
             raise InvalidArgumentError("answer", "must not be empty")
         view, provider = await self._before(text)
         if not isinstance(provider, TakesAnswers):
-            raise _unable(provider, "take answers")
+            raise _unable(provider, "take answers", session=view.seen.job.session)
         question = view.seen.job.question
         asked = question_id or (question.id if question else "")
         if view.status is not JobStatus.WAITING_FOR_INPUT or (question and question.id != asked):
@@ -238,7 +238,7 @@ class Actor:
             return self._pending(known)
         if found := await self._reconcile(known, task):
             return await self._started(known.account, found)
-        if not isinstance(tracker.provider(known.account), ListsJobs) or now - known.asked_at < LIST_LAG:
+        if not _shows_starts(tracker.provider(known.account)) or now - known.asked_at < LIST_LAG:
             raise self._unknown(known.account)
         if not await tracker.store.retake_start(known, tracker.process, now=now):
             return self._pending(known)
@@ -289,16 +289,16 @@ class Actor:
     async def _reconcile(self, start: Start, task: str) -> str | None:
         """Search the provider's list for a job that was made after we asked, has our title, and is nobody else's."""
         tracker = self._tracker
-        title = clean(task, TITLE_CHARACTERS)
+        title = _title(task)
         async with tracker.asking(start.account) as provider:
-            if not isinstance(provider, ListsJobs):
+            if not (isinstance(provider, ListsJobs) and _shows_starts(provider)):
                 return None
             rows = (await provider.list_jobs(None, RECENT_JOBS)).jobs
         taken = await tracker.store.started_jobs(start.account)
         earliest = start.asked_at - CLOCK_SKEW
         for row in reversed(rows):
             made_at = row.created_at or row.started_at
-            if made_at and made_at >= earliest and clean(row.title, TITLE_CHARACTERS) == title and row.id not in taken:
+            if made_at and made_at >= earliest and _title(row.title) == title and row.id not in taken:
                 await tracker.store.finish_start(start.account, start.key, row.id)
                 return row.id
         return None
@@ -321,8 +321,17 @@ class Actor:
         return UnknownOutcomeError(self._tracker.provider(account).name, account)
 
 
-def _unable(provider: Provider, ability: str) -> NotSupportedError:
-    return NotSupportedError(provider.name, provider.http.account, ability=ability)
+def _unable(provider: Provider, ability: str, *, session: str = "") -> NotSupportedError:
+    return NotSupportedError(provider.name, provider.http.account, ability=ability, session=session)
+
+
+def _title(text: str) -> str:
+    return clean(text[:TITLE_CHARACTERS], TITLE_CHARACTERS)
+
+
+def _shows_starts(provider: Provider) -> bool:
+    """Whether a job that was started can be found in the provider's list."""
+    return isinstance(provider, ListsJobs) and provider.lists_tasks
 
 
 def _locator(view: JobView) -> str:

@@ -188,11 +188,12 @@ class UnknownOutcomeError(ProviderError):
 
 
 class NotSupportedError(ProviderError):
-    """The provider has no such ability."""
+    """The provider has no such ability. `session` is where a new job could go on instead, empty when nowhere."""
 
-    def __init__(self, provider: str, account: str, *, ability: str) -> None:
+    def __init__(self, provider: str, account: str, *, ability: str, session: str = "") -> None:
         super().__init__(provider, account)
         self.ability = ability
+        self.session = session
 
 
 PASSING = (RateLimitedError, ProviderUnavailableError, UnexpectedResponseError)

@@ -195,11 +195,12 @@ class Job(_Frozen):
 
     `id` is canonical. `locator` is the form to ask the provider with, where that is more than the id.
     `events` are those that came along with the look; providers with a list of their own leave it empty.
-    `links` are never stored.
+    `session` is the provider's id of what several jobs in a row can share. `links` are never stored.
     """
 
     id: str
     locator: str = ""
+    session: str = ""
     status: JobStatus
     provider_status: str
     title: str = ""

@@ -627,7 +627,7 @@ def _with_what_was_known(job: Job, before: Job | None) -> Job:
         return job
     kept = {
         name: known
-        for name in ("title", "created_at", "started_at", "cost", "locator")
+        for name in ("title", "session", "created_at", "started_at", "cost", "locator")
         if not getattr(job, name) and getattr(job, name) != 0 and (known := getattr(before, name))
     }
     return job.model_copy(update=kept) if kept else job

@@ -6,6 +6,7 @@ import anyio
 import httpx2
 import pytest
 
+from mcp_browserjobs import providers
 from mcp_browserjobs.acting import START_SECONDS, Actor
 from mcp_browserjobs.errors import (
     ActingDisabledError,
@@ -256,6 +257,21 @@ async def test_a_lost_reply_is_found_in_the_list(world: World) -> None:
         acted = await Actor(tracker).start("gobii", "Buy", parameters={})
         assert acted.took_effect
         assert len(world.jobs("gobii")) == 1
+
+
+@pytest.mark.parametrize("provider", ["gobii", "browser_use", "browser_use_v2", "browser_use_v3", "browser_use_v1"])
+async def test_a_lost_reply_never_starts_a_long_task_twice(world: World, provider: str) -> None:
+    task = "Compare the prices of every kettle in every shop of the town, and of the next town as well, twice. " * 2
+    async with tracker_in(world, transport=Slow, BROWSERJOBS_ALLOW_START="1") as tracker:
+        Slow.seconds, Slow.loses = 0.0, True
+        for _ in range(3):
+            try:
+                acted = await Actor(tracker).start(provider, task, parameters={}, key="k")
+                assert acted.view.reference == f"{provider}:{world.jobs(provider)[0].id}"
+            except UnknownOutcomeError:
+                assert not providers.load(provider).lists_tasks
+            await anyio.sleep(60)
+        assert len(world.jobs(provider)) == 1
 
 
 async def test_a_lost_reply_without_a_list_is_said_to_be_unknown_and_never_repeated(world: World) -> None:

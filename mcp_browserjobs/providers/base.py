@@ -417,6 +417,8 @@ class Provider(ABC):
     """Providers of the same key that may know an id which this one does not, in the order to ask."""
     creation_grace: ClassVar[float] = 0
     """For how many seconds a new job may be unknown to its own API."""
+    lists_tasks: ClassVar[bool] = True
+    """Whether its list shows what each job was asked to do, so that a start can be found there."""
     continues_with: ClassVar[str] = ""
     """The parameter of a start that names the session to go on in, after a person acted in its live view."""
 

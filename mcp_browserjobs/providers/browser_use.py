@@ -62,6 +62,7 @@ class Run(Wire):
 
     id: uuid.UUID
     status: str
+    sessionId: Optional[uuid.UUID] = None
     title: Optional[str] = None
     task: Optional[str] = None
     output: JsonValue = None
@@ -259,6 +260,7 @@ def to_job(run: Run) -> Job:
     status = STATUSES.get(run.status, JobStatus.UNKNOWN)
     return Job(
         id=str(run.id),
+        session=str(run.sessionId or ""),
         status=status,
         provider_status=run.status,
         title=(run.title or run.task or "")[:TITLE_CHARACTERS],

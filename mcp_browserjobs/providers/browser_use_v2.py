@@ -241,6 +241,7 @@ def to_job(task: Task) -> Job:
     }
     return Job(
         id=str(task.id),
+        session=str(task.sessionId or ""),
         status=status,
         provider_status=task.status,
         title=(task.task or "")[:TITLE_CHARACTERS],

@@ -126,6 +126,7 @@ class BrowserUse(Provider):
     link_hosts = frozenset({"cloud.browser-use.com", "live.browser-use.com"})
     capability_hosts = frozenset({"live.browser-use.com"})
     continues_with = "sessionId"
+    lists_tasks = False
 
     def canonical_id(self, text: str) -> str:
         """As in the base, in lower case."""
@@ -227,6 +228,7 @@ def to_job(session: Session) -> Job:
     }
     return Job(
         id=str(session.id),
+        session=str(session.id),
         status=status,
         provider_status=session.status,
         title=(session.title or "")[:TITLE_CHARACTERS],

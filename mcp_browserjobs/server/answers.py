@@ -524,7 +524,7 @@ def _outcome(acted: Acted) -> str:
             return ""
 
 
-def _no_answers(error: errors.ProviderError, tracker: Tracker) -> str:
+def _no_answers(error: errors.NotSupportedError, tracker: Tracker) -> str:
     """Why no answer can be sent, and what a person can do instead."""
     at = _title(error.provider)
     parameter = providers.load(error.provider).continues_with if error.provider in providers.names() else ""
@@ -532,7 +532,8 @@ def _no_answers(error: errors.ProviderError, tracker: Tracker) -> str:
         return f"{at} takes no answers; a person has to act there, or the job be started anew."
     onward = "a new run in the same session goes on from there"
     if tracker.settings.allow("start_job"):
-        onward = f"start_job with the session's id as {parameter} in parameters_json goes on from there"
+        filled = json.dumps({parameter: error.session or "..."})
+        onward = f"start_job with parameters_json={json.dumps(filled)} goes on from there"
     return f"{at} takes no answers: a person acts in the live view, see get_job_links, and {onward}."
 
 

@@ -42,8 +42,8 @@ def tool(tracker: Tracker, actor: Actor) -> Tool:
     async def look(job: str) -> JobView:
         view = await tracker.look(job)
         if "answer_question" not in view.able:
-            account = view.seen.ref.account
-            raise NotSupportedError(tracker.provider(account).name, account, ability="take answers")
+            account, session = view.seen.ref.account, view.seen.job.session
+            raise NotSupportedError(tracker.provider(account).name, account, ability="take answers", session=session)
         return view
 
     async def answer_job_question(
