@@ -6,7 +6,6 @@ With `--check` nothing is written; the exit code is 1 when something is stale.
 import json
 import re
 import sys
-from inspect import getmembers, iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import anyio
 from mcp import Client
 
 from mcp_browserjobs import providers
-from mcp_browserjobs.providers.base import Provider
+from mcp_browserjobs.server.answers import abilities
 from mcp_browserjobs.server.app import build
 from mcp_browserjobs.settings import Settings
 from mcp_browserjobs.tracker import Tracker
@@ -22,9 +21,7 @@ from mcp_browserjobs.tracker import Tracker
 ROOT = Path(__file__).parent.parent
 
 
-def abilities(provider: type[Provider]) -> list[str]:
-    """What a provider can do: its public coroutines."""
-    return [name for name, _ in getmembers(provider, iscoroutinefunction) if not name.startswith("_")]
+EVERYTHING = Settings(allow_start=True)
 
 
 def provider_rows() -> list[dict[str, Any]]:
@@ -36,7 +33,7 @@ def provider_rows() -> list[dict[str, Any]]:
             "key_variable": f"{provider.prefix}_API_KEY",
             "base_url_variable": f"{provider.prefix}_BASE_URL",
             "base_url": provider.base_url,
-            "abilities": abilities(provider),
+            "tools": abilities(provider.name, EVERYTHING),
         }
         for provider in map(providers.load, providers.names())
     ]
@@ -44,13 +41,14 @@ def provider_rows() -> list[dict[str, Any]]:
 
 async def tool_rows() -> list[dict[str, Any]]:
     """Every tool exactly as a client is told of it, starting included."""
-    async with Client(build(Tracker(Settings(allow_start=True)))) as client:
+    async with Client(build(Tracker(EVERYTHING))) as client:
         tools = (await client.list_tools()).tools
     return [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
 
 
 def provider_table(rows: list[dict[str, Any]]) -> str:
-    """The providers as a table in Markdown."""
+    """The providers as a table in Markdown, with what not every one of them can do."""
+    common = set.intersection(*(set(row["tools"]) for row in rows))
     return table(
         ("Provider", "Account", "Key", "Can also"),
         [
@@ -58,7 +56,7 @@ def provider_table(rows: list[dict[str, Any]]) -> str:
                 row["title"],
                 f"`{row['name']}`",
                 f"`{row['key_variable']}`",
-                ", ".join(name.replace("_", " ") for name in row["abilities"] if name != "fetch_job"),
+                ", ".join(f"`{name}`" for name in row["tools"] if name not in common),
             )
             for row in rows
         ],
@@ -68,7 +66,7 @@ def provider_table(rows: list[dict[str, Any]]) -> str:
 def tool_table(rows: list[dict[str, Any]]) -> str:
     """The tools as a table in Markdown, each with its description's first sentence."""
     return table(
-        ("Tool", "", "What it does"),
+        ("Tool", "Kind", "What it does"),
         [
             (
                 f"`{row['name']}`",
