@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar
+from uuid import uuid4
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -54,6 +55,11 @@ class Vendor(ABC):
 
     def __init__(self, world: World) -> None:
         self.world = world
+
+    @classmethod
+    def new_id(cls) -> str:
+        """The id of a job that is not given one."""
+        return f"{cls.id_prefix}{uuid4()}"
 
     @abstractmethod
     def routes(self) -> Sequence[Route]:

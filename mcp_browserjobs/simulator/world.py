@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Literal, NamedTuple
-from uuid import uuid4
 
 from .archives import Hostile
 from .script import Clock, PretendJob, Script, Trouble, wall_clock
@@ -58,8 +57,8 @@ class World:
 
     def add(self, provider: str, script: Script, id: str | None = None) -> PretendJob:  # noqa: A002 # as `job.id`
         """Start a job at a provider; `id` is whole, with all its parts."""
-        prefix: str = import_module(f".{provider}", __package__).SIMULATOR.id_prefix
-        job = PretendJob(script, self.clock, id or f"{prefix}{uuid4()}")
+        vendor = import_module(f".{provider}", __package__).SIMULATOR
+        job = PretendJob(script, self.clock, id or vendor.new_id())
         self._jobs.setdefault(provider, {})[job.id] = job
         self._by_name.update({(provider, name): job for name in _aliases(job)})
         return job

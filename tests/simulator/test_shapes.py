@@ -3,6 +3,7 @@
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from mcp_browserjobs.simulator.gobii import AGENT
 from mcp_browserjobs.simulator.script import Fail, Finish, Queued, Script, Step
+from mcp_browserjobs.simulator.skyvern_objects import AGENT as SKYVERN_AGENT
 from mcp_browserjobs.simulator.stories import QUICK, asking
 from mcp_browserjobs.simulator.world import World
 
@@ -260,3 +262,82 @@ async def test_gobii(client: httpx2.AsyncClient, world: World, script: Script, a
         await anyio.sleep(4)
     for path in (f"{api}/ping/", f"{api}/agents/browser-use/", f"{api}/agents/browser-use/{AGENT}/"):
         check_recorded(path, await get(client, path))
+
+
+SKYVERN = {
+    r"/v1/run/\w+": "new run",
+    r"/v1/runs": "list",
+    r"/v1/runs/\w+": "run",
+    r"/v1/runs/\w+/timeline": "timeline",
+    r"/v1/runs/\w+/artifacts": "artifacts",
+    r"/v1/artifacts/\w+": "artifacts",
+    r"/v1/(runs/\w+/cancel|workflows/runs/\w+/continue)": "nothing",
+}
+"""What is answered where."""
+FREE = {"parameters", "data_extraction_schema", "data_schema", "extracted_information", "skyvern_element_data"}
+"""What is not the vendor's to shape."""
+
+NOT_RECORDED = {
+    ("list/started_at", "null"),
+    ("list/finished_at", "null"),
+    ("run of task_v1/started_at", "null"),
+    ("run of task_v2/screenshot_urls", "array"),
+    ("run of task_v2/screenshot_urls", "string"),
+}
+"""What is documented alone: nothing ran when the lists were recorded, no task had to queue, none of those had seen."""
+
+
+def within(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    """Every value of an answer: where it stands, and what JSON calls it; of an object, which keys it has."""
+    if isinstance(value, list):
+        yield place, "array"
+        for each in value:
+            yield from within(each, place)
+    elif isinstance(value, dict):
+        is_output = place == "run of workflow_run/output"
+        yield place, "an object with labels" if is_output else f"an object with {sorted(value)}"
+        for name, each in value.items():
+            inside = f"{place}/{'*_output' if is_output and name not in FREE else name}"
+            if name not in FREE and inside not in {"run of task_v1/output", "run of task_v2/output"}:
+                yield from within(each, inside)
+    else:
+        yield place, kind(value)
+
+
+def answered(path: str, body: Any) -> Iterator[tuple[str, str]]:
+    """The same of an answer to a request for this path."""
+    place = next(place for pattern, place in SKYVERN.items() if re.fullmatch(pattern, path))
+    for each in body if isinstance(body, list) else [body]:
+        run_type = f" of {each['run_type']}" if isinstance(each, dict) and "run_type" in each else ""
+        yield from within(each, place + run_type)
+
+
+def recorded_by_skyvern() -> set[tuple[str, str]]:
+    seen: set[tuple[str, str]] = set()
+    for file in (PAYLOADS / "skyvern").glob("*.json"):
+        for exchange in json.loads(file.read_text("utf-8")).get("exchanges", ()):
+            path, response = exchange["request"]["path"].rstrip("/"), exchange["response"]
+            if response["status"] == 200 and "json" in response and any(re.fullmatch(each, path) for each in SKYVERN):
+                seen.update(answered(path, response["json"]))
+    return seen
+
+
+@pytest.mark.parametrize("engine", [None, "skyvern-2.0", "skyvern-1.0"])
+async def test_skyvern(client: httpx2.AsyncClient, world: World, script: Script, engine: str | None) -> None:
+    base, seen, hook = "/skyvern", recorded_by_skyvern(), {"webhook_url": "https://hooks.example/"}
+    world.story = script
+    if engine is None:
+        started = await client.post(f"{base}/v1/run/agents", json={"workflow_id": SKYVERN_AGENT, **hook})
+    else:
+        body = {"prompt": "x", "url": "https://shop.example/", "engine": engine, **hook}
+        started = await client.post(f"{base}/v1/run/tasks", json=body)
+    found = set(answered("/v1/run/x", started.json()))
+    path = f"/v1/runs/{started.json()['run_id']}"
+    places = [path, "/v1/runs", f"{path}/artifacts", *([] if engine == "skyvern-1.0" else [f"{path}/timeline"])]
+    for moment in range(MOMENTS):
+        for place in places:
+            found.update(answered(place, await get(client, base + place)))
+        if moment == 2 and script is SCRIPTS["held"]:
+            found.update(answered(f"{path}/cancel", (await client.post(f"{base}{path}/cancel")).json()))
+        await anyio.sleep(4)
+    assert found - seen <= NOT_RECORDED

@@ -38,6 +38,8 @@ def test_variables_point_at_every_provider() -> None:
         "DARI_ORG": "demo-org",
         "GOBII_API_KEY": "a key",
         "GOBII_BASE_URL": "http://localhost:8100/gobii/api/v1",
+        "SKYVERN_API_KEY": "a key",
+        "SKYVERN_BASE_URL": "http://localhost:8100/skyvern",
     }
 
 
@@ -51,6 +53,7 @@ async def test_the_apps_run_under_asyncio_and_trio() -> None:
         "browser_use_v3": "/browser_use/api/v3/sessions/{}",
         "browser_use_v2": "/browser_use/api/v2/tasks/{}",
         "browser_use_v1": "/browser_use/api/v1/task/{}",
+        "skyvern": "/skyvern/v1/runs/{}",
     }
     headers = KEY | {"X-Browser-Use-API-Key": "demo-key", "Authorization": "Bearer demo-key"}
     transport = httpx2.ASGITransport(application(world))
@@ -62,7 +65,7 @@ async def test_the_apps_run_under_asyncio_and_trio() -> None:
 
 
 async def test_an_unknown_place_is_a_404(client: httpx2.AsyncClient) -> None:
-    assert (await client.get("/skyvern/runs")).status_code == 404
+    assert (await client.get("/nowhere/runs")).status_code == 404
     assert (await client.get("/dari/jobs")).json() == {"detail": "Not Found"}
     assert (await client.put("/dari/portals/demo-org")).json() == {"detail": "Method Not Allowed"}
 
