@@ -13,7 +13,6 @@ import anyio
 from pydantic import JsonValue
 
 from .errors import (
-    PASSING,
     ActingDisabledError,
     BrowserJobsError,
     ConflictError,
@@ -181,7 +180,8 @@ class Actor:
             await anyio.sleep(VERIFY_SPACING)
         if trouble and not there(view) and not view.status.final:
             raise trouble
-        return Acted(deed, took_effect=there(view) and not too_late, view=view)
+        happened = there(view) and not too_late
+        return Acted(deed, took_effect=None if view.stale and not happened else happened, view=view)
 
     # Starting
 
@@ -282,7 +282,8 @@ class Actor:
     async def _after_a_lost_reply(self, start: Start, task: str) -> BrowserJobsError | None:
         try:
             found = await self._reconcile(start, task)
-        except PASSING:
+        except BrowserJobsError:
+            # Whatever stands in the way of the list, the start may have taken effect.
             found = None
         return None if found else self._unknown(start.account)
 
@@ -293,7 +294,8 @@ class Actor:
         async with tracker.asking(start.account) as provider:
             if not (isinstance(provider, ListsJobs) and _shows_starts(provider)):
                 return None
-            rows = (await provider.list_jobs(None, RECENT_JOBS)).jobs
+            with provider.http.naming_no_job():
+                rows = (await provider.list_jobs(None, RECENT_JOBS)).jobs
         taken = await tracker.store.started_jobs(start.account)
         earliest = start.asked_at - CLOCK_SKEW
         for row in reversed(rows):

@@ -102,7 +102,7 @@ def _replaced(known: Sequence[Known], listed: Collection[str]) -> Iterator[tuple
 
 
 def stalled_seconds(
-    status: JobStatus, reported_at: Sequence[datetime], changed_at: datetime, now: datetime
+    status: JobStatus, reported_at: Sequence[datetime], changed_at: datetime, read_at: datetime
 ) -> float | None:
     """For how long a running job has stood still against its own rhythm, None when it has not.
 
@@ -111,10 +111,10 @@ def stalled_seconds(
         reported_at: when the provider's latest events happened, oldest first. A provider that reports none
             gives no rhythm, so nothing can be said.
         changed_at: when anything of the job last changed.
-        now: the present.
+        read_at: when the job was last read whole; what it did since is not known.
     """
     if status is not JobStatus.RUNNING or not reported_at:
         return None
-    still = (now - max(changed_at, reported_at[-1])).total_seconds()
+    still = (read_at - max(changed_at, reported_at[-1])).total_seconds()
     gaps = [max(0.0, (after - before).total_seconds()) for before, after in pairwise(reported_at)]
     return still if still >= max(STALL_SECONDS, STALL_GAPS * median(gaps or [0.0])) else None

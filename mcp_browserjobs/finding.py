@@ -22,7 +22,7 @@ from .jobs import JobRef, JobStatus
 from .providers.base import Provider
 from .references import Candidate, Meaning, References, no_job_in
 from .settings import Account
-from .store import Record, Store
+from .store import NEVER, Record, Store
 from .views import JobView
 from .watch import pace
 from .watch.look import LOOK_SECONDS, SPACING_SECONDS, Looker
@@ -198,7 +198,7 @@ class Finder:
             record=record,
             latest_events=tuple(latest),
             result=await self._store.result(record.ref) if status.final else None,
-            stalled_seconds=eventlog.stalled_seconds(status, rhythm, record.changed_at, now),
+            stalled_seconds=eventlog.stalled_seconds(status, rhythm, record.changed_at, record.detailed_at or NEVER),
             stale=problem is not None,
             problem=problem,
             retry_after=retry,

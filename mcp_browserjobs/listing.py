@@ -92,7 +92,8 @@ class Listing:
                 if not isinstance(provider, ListsJobs):
                     listed.ended = True
                     return
-                page = await provider.list_jobs(listed.cursor, limit)
+                with provider.http.naming_no_job():
+                    page = await provider.list_jobs(listed.cursor, limit)
         except BrowserJobsError as error:
             listed.ended = True
             if not isinstance(error, RetiredError):

@@ -38,7 +38,7 @@ def _visible(text: str) -> str:
 
 def status_word(word: str) -> str:
     """A provider's status word, reduced to what can only be read as a word."""
-    return re.sub(r"[^\w .-]", "", clean(word))[:PROVIDER_STATUS_CHARACTERS]
+    return re.sub(r"[^\w .-]", "", clean(without_capability_links(word)))[:PROVIDER_STATUS_CHARACTERS]
 
 
 def without_capability_links(text: str, *, hosts: Iterable[str] = (), links: Iterable[str] = ()) -> str:
@@ -60,9 +60,11 @@ def without_capability_links(text: str, *, hosts: Iterable[str] = (), links: Ite
     text = _visible(text)
     if "://" not in text:
         return text
+    # A known link may be only the beginning of one with a token.
+    text = _LINK.sub(replace, text)
     for link in sorted(known, key=len, reverse=True):
         text = text.replace(link, REMOVED_LINK)
-    return _LINK.sub(replace, text)
+    return text
 
 
 def _gives_access(link: str, hosts: tuple[str, ...]) -> bool:

@@ -8,6 +8,8 @@ blocking anybody.
 import contextlib
 import hashlib
 import json
+import logging
+import math
 import os
 import sqlite3
 import time
@@ -29,6 +31,8 @@ LOCK_PATIENCE = 10.0
 LEASE_SECONDS = 6.0
 RHYTHM_EVENTS = 50
 LARGEST_INTEGER = 2**63 - 1
+LATEST_STAMP = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
+"""The last moments of the year 9999 are rounded up to none that there is."""
 APPLICATION_ID = 0x4D424A53
 """Stands in the head of the file, so that nobody else's is taken for a store."""
 
@@ -88,6 +92,8 @@ MIGRATIONS: tuple[str, ...] = (
     """,
 )
 """Each runs once, in order; `PRAGMA user_version` counts those that did."""
+
+log = logging.getLogger(__name__)
 
 _KEY_OF = "(SELECT key FROM jobs WHERE account = ? AND id = ?)"
 
@@ -154,6 +160,8 @@ Position = tuple[float, int]
 class Store:
     """Everything that has been seen.
 
+    A file that cannot be used any more is left for the memory of this process; `problem` says so then.
+
     Args:
         path: a file, made with its folder when missing and private to its user, or `:memory:`.
 
@@ -163,6 +171,7 @@ class Store:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.problem: StoreError | None = None
         with contextlib.ExitStack() as opened:
             try:
                 if path != MEMORY:
@@ -177,11 +186,21 @@ class Store:
     @property
     def shared(self) -> bool:
         """Whether other processes may use it too."""
-        return self.path != MEMORY
+        return self.path != MEMORY and self.problem is None
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
+
+    def _go_on_in_memory(self, problem: str) -> None:
+        """Leave the file, which cannot be used any more, with a copy of it unless it is damaged."""
+        self.problem = StoreError(self.path, problem)
+        log.warning("the store cannot be used any more (%s); what is seen from now on is not kept", problem)
+        left, self._db = self._db, sqlite3.connect(MEMORY, isolation_level=None)
+        with contextlib.closing(left), contextlib.suppress(sqlite3.Error):
+            if problem != NOT_OURS:
+                left.backup(self._db)
+        self._open()
 
     def _open_patiently(self) -> None:
         deadline = time.monotonic() + LOCK_PATIENCE
@@ -240,7 +259,11 @@ class Store:
                 return action()
             except sqlite3.Error as error:
                 if _code(error) not in LOCKED or anyio.current_time() > deadline:
-                    raise StoreError(self.path, _problem(error)) from None
+                    if _code(error) not in PROBLEMS or not self.shared:
+                        raise StoreError(self.path, _problem(error)) from None
+                    self._go_on_in_memory(_problem(error))
+                    deadline = -math.inf
+                    continue
             await anyio.sleep(pause)
             pause = min(0.1, pause * 2)
 
@@ -668,7 +691,7 @@ def _json(value: JsonValue) -> str:
 
 
 def _moment(stamp: float) -> datetime:
-    return NEVER + timedelta(seconds=stamp)
+    return NEVER + timedelta(seconds=min(stamp, LATEST_STAMP))
 
 
 def _to_start(row: sqlite3.Row) -> Start:
@@ -699,6 +722,7 @@ PROBLEMS = {
     sqlite3.SQLITE_NOTADB: NOT_OURS,
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_READONLY: "it is read-only",
+    **dict.fromkeys((sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN), "it cannot be read or written"),
     **dict.fromkeys(LOCKED, "another process keeps it locked"),
 }
 

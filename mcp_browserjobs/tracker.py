@@ -82,14 +82,14 @@ class Tracker:
         self.settings = settings
         self.accounts: Mapping[str, Account] = {account.name: account for account in settings.accounts}
         self.clock = clock
-        self.store_problem: StoreError | None = None
+        self._unopened: StoreError | None = None
         self._connections = connections or Connections()
         self._providers: dict[str, Provider] = {}
         self._listeners: list[Callable[[Record], None]] = []
         try:
             self.store = Store(settings.store)
         except StoreError as error:
-            self.store_problem = error
+            self._unopened = error
             self.store = Store(MEMORY)
         self._looker = Looker(self.store, self.provider, clock, self._recorded)
         self._finder = Finder(self.store, self._looker, self.accounts, self.provider, self._floor, self.able, clock)
@@ -109,6 +109,11 @@ class Tracker:
     def on_change(self, listener: Callable[[Record], None]) -> None:
         """Tell `listener` of each change of any job, whoever saw it. It must not block."""
         self._listeners.append(listener)
+
+    @property
+    def store_problem(self) -> StoreError | None:
+        """Why what is seen is kept in memory only, None while it is kept."""
+        return self._unopened or self.store.problem
 
     @property
     def process(self) -> str:
@@ -381,7 +386,8 @@ class Tracker:
         try:
             async with self._looker.asking(account.name) as provider:
                 if isinstance(provider, ChecksKey):
-                    await provider.check_key()
+                    with provider.http.naming_no_job():
+                        await provider.check_key()
         except BrowserJobsError as error:
             return error
         return None

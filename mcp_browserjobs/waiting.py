@@ -73,7 +73,7 @@ class Wait:
         async with self.watcher.watching(record.ref, followed=self.until == "change") as watch:
             while not self._is_settled(view, before):
                 changed = watch.changed
-                if watch.record is record and watch.trouble is view.problem:
+                if (watch.record or record) is record and watch.trouble is view.problem:
                     with anyio.move_on_after(PROGRESS_SECONDS):
                         await changed.wait()
                 record = watch.record or record

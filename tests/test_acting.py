@@ -130,6 +130,26 @@ async def test_a_cancel_is_verified_and_may_be_repeated(world: World, provider: 
         assert len(posts(world)) == 1
 
 
+class Deaf(Wire):
+    """Carries requests until the first that is no GET, and none after that."""
+
+    deaf = False
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.deaf:
+            raise httpx2.ReadError("deaf", request=request)
+        self.deaf = request.method != "GET"
+        return await super().handle_async_request(request)
+
+
+async def test_what_cannot_be_verified_is_neither_said_to_have_happened_nor_not_to_have(world: World) -> None:
+    job = world.add("dari", LONG)
+    async with tracker_in(world, transport=Deaf) as tracker:
+        await reach(tracker, f"dari:{job.id}", JobStatus.RUNNING)
+        acted = await Actor(tracker).pause(f"dari:{job.id}")
+        assert (acted.took_effect, acted.view.stale) == (None, True)
+
+
 async def test_a_finished_job_is_left_as_it_is(world: World) -> None:
     job = world.add("dari", Script(beats=(Finish("Done."),)))
     async with tracker_in(world) as tracker:
@@ -272,6 +292,24 @@ async def test_a_lost_reply_never_starts_a_long_task_twice(world: World, provide
                 assert not providers.load(provider).lists_tasks
             await anyio.sleep(60)
         assert len(world.jobs(provider)) == 1
+
+
+async def test_a_lost_reply_is_not_forgotten_when_the_list_refuses(world: World) -> None:
+    class Refusing(Slow):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            if request.method == "GET" and self.loses:
+                return httpx2.Response(401)
+            return await super().handle_async_request(request)
+
+    async with tracker_in(world, transport=Refusing, BROWSERJOBS_ALLOW_START="1") as tracker:
+        Slow.seconds, Slow.loses = 0.0, True
+        with pytest.raises(UnknownOutcomeError):
+            await Actor(tracker).start("gobii", "Buy", parameters={}, key="k")
+        await anyio.sleep(60)
+        Slow.loses = False
+        acted = await Actor(tracker).start("gobii", "Buy", parameters={}, key="k")
+        assert acted.view.reference == f"gobii:{world.jobs('gobii')[0].id}"
+        assert len(world.jobs("gobii")) == 1
 
 
 async def test_a_lost_reply_without_a_list_is_said_to_be_unknown_and_never_repeated(world: World) -> None:

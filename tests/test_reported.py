@@ -67,6 +67,7 @@ def test_no_noise_gets_through(seed: int) -> None:
         ("<b>done</b>", "bdoneb"),
         ("x" * 100, "x" * 40),
         ("\x1b[2Jdone\u202e", "done"),
+        ("https://cdn.example/?token=s3cr3t", "link removed"),
         ("", ""),
     ],
 )
@@ -131,6 +132,12 @@ def test_a_link_known_to_give_access_is_taken_out_wherever_it_stands(around: str
 def test_of_two_known_links_the_longer_one_goes_first() -> None:
     links = ["https://cdn.example/8c1f", "https://cdn.example/8c1f/whole.mp4"]
     assert without_capability_links(links[1], links=links) == REMOVED_LINK
+
+
+def test_a_known_link_that_goes_on_with_a_token_is_taken_out_whole() -> None:
+    link = "https://live.vendor.example/session"
+    for hosts in ([], ["live.vendor.example"]):
+        assert without_capability_links(f"{link}?wss=s3cr3t", hosts=hosts, links=[link]) == REMOVED_LINK
 
 
 def test_several_links_in_one_text_are_each_judged() -> None:

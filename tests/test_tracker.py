@@ -4,6 +4,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import anyio
+import httpx2
 import pytest
 
 from mcp_browserjobs.errors import (
@@ -14,13 +15,15 @@ from mcp_browserjobs.errors import (
     MissingKeyError,
     NotAvailableError,
     RetiredError,
+    UnexpectedResponseError,
     UnknownAccountError,
     UnknownReferenceError,
 )
-from mcp_browserjobs.jobs import JobStatus
+from mcp_browserjobs.jobs import JobStatus, KeyState
 from mcp_browserjobs.simulator.script import Ask, Finish, Outage, Queued, RateLimit, Script, Stall, Step
 from mcp_browserjobs.simulator.world import World
-from tests.stage import HOST, new_world, tracker_in
+from mcp_browserjobs.store import Record
+from tests.stage import HOST, Wire, new_world, tracker_in
 
 pytestmark = pytest.mark.anyio
 
@@ -141,6 +144,17 @@ async def test_an_account_of_the_file_without_its_key_says_which(world: World, t
         assert states["work"] == "missing"
 
 
+@pytest.mark.parametrize("name", ["browser_use", "browser_use_v2", "browser_use_v3", "gobii"])
+async def test_an_address_without_the_api_says_nothing_of_the_key(world: World, name: str) -> None:
+    elsewhere = {"BROWSER_USE_BASE_URL": f"{HOST}/nowhere", "GOBII_BASE_URL": f"{HOST}/nowhere"}
+    async with tracker_in(world, environ=elsewhere) as tracker:
+        [view] = [view for view in await tracker.account_views(check=True) if view.name == name]
+        assert view.key is KeyState.UNTESTED
+        assert isinstance(view.problem, UnexpectedResponseError)
+        [problem] = (await tracker.list_jobs(account=name)).problems
+        assert isinstance(problem, UnexpectedResponseError)
+
+
 # Looking
 
 
@@ -165,7 +179,7 @@ async def test_while_an_account_rests_a_known_job_is_answered_from_the_store(wor
         await tracker.look(ref)
         await anyio.sleep(2.5)
         view = await tracker.look(ref)
-        assert (view.stale, view.retry_after) == (True, 3600)
+        assert (view.stale, view.retry_after) == (True, 600)
         asked = len(world.requests)
         await anyio.sleep(590)
         view = await tracker.look(ref)
@@ -213,6 +227,39 @@ async def test_a_question_ends_a_wait_for_attention(world: World, until: str, *,
         question = waited.views[0].seen.job.question
         assert question is not None
         assert question.options == ("a", "b")
+
+
+@pytest.mark.parametrize("provider", ["dari", "browser_use", "browser_use_v1", "browser_use_v2", "browser_use_v3"])
+async def test_a_job_that_goes_on_never_seems_to_stand_still(world: World, provider: str) -> None:
+    world.retired = False
+    steps = tuple(Step(f"Step {number}", 30) for number in range(60))
+    ref = f"{provider}:{world.add(provider, Script(beats=(*steps, Finish('x')))).id}"
+    async with tracker_in(world) as tracker:
+        waited = await tracker.wait([ref], seconds=4000)
+        assert waited.views[0].status is JobStatus.COMPLETED
+
+
+async def test_a_wait_goes_on_though_the_store_has_lost_its_job(world: World) -> None:
+    ref = f"dari:{world.add('dari', Script(beats=(Step('One'), Step('Two'), Finish('x')))).id}"
+    async with tracker_in(world) as tracker:
+        lost: list[Record] = []
+
+        def lose(record: Record) -> None:
+            if not lost:
+                tracker.store._db.executescript("DELETE FROM links; DELETE FROM events; DELETE FROM jobs")
+            lost.append(record)
+
+        tracker.on_change(lose)
+        waited = await tracker.wait([ref], seconds=60)
+        assert waited.views[0].status is JobStatus.COMPLETED
+
+
+async def test_an_outage_is_no_stall(world: World) -> None:
+    steps = tuple(Step(f"Step {number}", 20) for number in range(40))
+    job = world.add("dari", Script(beats=(*steps, Finish()), troubles=(Outage(100, 300),)))
+    async with tracker_in(world) as tracker:
+        waited = await tracker.wait([f"dari:{job.id}"], seconds=4000)
+        assert waited.views[0].status is JobStatus.COMPLETED
 
 
 async def test_a_stall_ends_a_wait_for_attention(world: World) -> None:
@@ -352,6 +399,41 @@ async def test_a_job_that_left_no_result(world: World) -> None:
         await tracker.wait([f"dari:{job.id}"], seconds=60)
         with pytest.raises(NotAvailableError):
             await tracker.result(f"dari:{job.id}")
+
+
+class Laborious(Wire):
+    """Takes its time over each page of a log, and after some of them wants no more."""
+
+    seconds = 0.0
+    patience = 1000
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/events"):
+            await anyio.sleep(self.seconds)
+            Laborious.patience -= 1
+            if self.patience < 0:
+                return httpx2.Response(429)
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.parametrize(("seconds", "patience"), [(8.0, 1000), (0.0, 2)])
+async def test_a_log_that_takes_several_looks_is_read_to_its_end(world: World, seconds: float, patience: int) -> None:
+    job = world.add("browser_use", Script(beats=tuple(Step(f"Step {number}", 0.01) for number in range(2000))))
+    ref = f"browser_use:{job.id}"
+    async with tracker_in(world, transport=Laborious) as tracker:
+        await anyio.sleep(60)
+        seen = []
+        Laborious.seconds, Laborious.patience = seconds, patience
+        for _ in range(10):
+            view = await tracker.look(ref)
+            if not view.problem:
+                seen.append(view.seen.events)
+            Laborious.patience = patience
+            await anyio.sleep(10)
+        assert 200 < seen[0] < 2000 < seen[-1]
+        log = (await tracker.events(ref, limit=3000)).events
+        steps = [event.reported["text"] for event in log if event.kind == "step"]
+        assert len(steps) == len(set(steps)) == 2000
 
 
 async def test_lists_of_several_accounts_are_merged_by_time(world: World) -> None:

@@ -1,10 +1,11 @@
 """What every provider is made of: the Provider class, the abilities it may have, and the one HTTP client."""
 
 import json
+import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -42,6 +43,8 @@ from ..screenshots import MOST_IMAGE_BYTES, is_image
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """More than this is no status answer: reading stops there."""
+
+LONGEST_RETRY = 600.0
 
 UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
@@ -212,6 +215,14 @@ class Http:
         """The error for a 404 to a start: what the parameters name is not there or, without any, the route is not."""
         return self.not_accepted("" if parameters else "no such API at this base URL")
 
+    @contextmanager
+    def naming_no_job(self) -> Iterator[None]:
+        """Frame requests that name no job: when nothing is found, it is the API itself that is not there."""
+        try:
+            yield
+        except JobNotFoundError:
+            raise self.unexpected("no such API at this base URL") from None
+
     @property
     def account(self) -> str:
         """The account's name."""
@@ -329,17 +340,31 @@ def _may_follow(url: str, base_url: str) -> bool:
 
 
 def _parse(body: bytes) -> JsonValue:
-    """Read JSON; halves of surrogate pairs (an emoji cut in two) become question marks, NaN becomes null."""
+    """Read JSON; halves of surrogate pairs (an emoji cut in two) become question marks, NaN and 1e999 become null."""
     parsed: JsonValue
     try:
         parsed = from_json(body, allow_inf_nan=False)
     except ValueError:
-        try:
-            lenient = json.loads(body, parse_constant=lambda _: None)
-            parsed = from_json(json.dumps(lenient, ensure_ascii=False).encode(errors="replace"))
-        except RecursionError:
-            raise ValueError from None
+        return _parse_leniently(body)
+    return _parse_leniently(body) if _MAY_OVERFLOW.search(body) else parsed
+
+
+def _parse_leniently(body: bytes) -> JsonValue:
+    parsed: JsonValue
+    try:
+        lenient = json.loads(body, parse_constant=lambda _: None, parse_float=_finite)
+        parsed = from_json(json.dumps(lenient, ensure_ascii=False).encode(errors="replace"))
+    except RecursionError:
+        raise ValueError from None
     return parsed
+
+
+_MAY_OVERFLOW = re.compile(rb"[\d.][eE]\+?\d{3}|\d{300}")
+
+
+def _finite(number: str) -> float | None:
+    value = float(number)
+    return value if math.isfinite(value) else None
 
 
 def _field_paths(error: ValidationError) -> str:
@@ -363,15 +388,19 @@ def _path_part(part: int | str) -> str:
 
 
 def retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
-    """The seconds a `Retry-After` header asks for (a number or an HTTP date), None when absent or unreadable."""
+    """The seconds a `Retry-After` header asks for (a number or an HTTP date), None when absent or unreadable.
+
+    Nobody is kept waiting for longer than LONGEST_RETRY.
+    """
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
-        return float(text)
+        return min(LONGEST_RETRY, float(text))
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now()).total_seconds())
+    wish = (moment.replace(tzinfo=moment.tzinfo or UTC) - now()).total_seconds()
+    return min(LONGEST_RETRY, max(0.0, wish))
 
 
 class Provider(ABC):

@@ -508,6 +508,8 @@ def _outcome(acted: Acted) -> str:
     match acted.asked, acted.took_effect:
         case "answer", True:
             return "The answer reached the job."
+        case "answer" | "pause" | "resume" | "cancel", None:
+            return "It was sent, and whether it took effect cannot be seen now."
         case "answer", _ if status is JobStatus.WAITING_FOR_INPUT:
             return "The answer had no effect: the job still waits for one, to the question under reported."
         case "answer", _:

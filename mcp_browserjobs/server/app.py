@@ -34,7 +34,7 @@ from ..tracker import Tracker
 from . import prompts
 from .answers import INSTRUCTIONS, explain
 from .completions import Completions
-from .failures import INTERRUPTED, STOPPING, bad_argument, cancelled_here, expected
+from .failures import INTERRUPTED, MISFIT, STOPPING, bad_argument, cancelled_here, expected, misfit
 from .notify import Updates
 from .resources import TEMPLATES, Resources
 from .tools import listed
@@ -94,6 +94,11 @@ class Server(MCPServer[Any]):
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
+            if error.__cause__ is None:
+                there_are = ", ".join(tool.name for tool in await self.list_tools())
+                raise ToolError(f"This server has no such tool; it has {there_are}.") from None
+            if misfit(error):
+                raise ToolError(MISFIT) from None
             failure = expected(error.__cause__)
             if isinstance(error.__cause__, ValidationError) and not isinstance(error, UnexpectedToolError):
                 failure = bad_argument(error.__cause__)

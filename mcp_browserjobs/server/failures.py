@@ -4,12 +4,17 @@ import asyncio
 import re
 from collections.abc import Iterator
 
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from pydantic import ValidationError
 
 from ..errors import BrowserJobsError, InvalidArgumentError
 
 INTERRUPTED = "Something that this call waited for was interrupted; call again."
 STOPPING = "This server was told to stop. The runs go on; call again when it is back."
+MISFIT = (
+    "What the client sent back does not fit the form that it was given, so nothing was done; "
+    "ask the user in the conversation, then call again with what they say as an argument."
+)
 
 
 def expected(error: BaseException | None) -> BrowserJobsError | None:
@@ -43,3 +48,8 @@ def cancelled_here() -> bool:
     """
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0
+
+
+def misfit(error: ToolError) -> bool:
+    """Whether a tool failed since the client filled in a form wrongly. No tool of ours raises a `ToolError` itself."""
+    return isinstance(error.__cause__, ToolError) and not isinstance(error, UnexpectedToolError)

@@ -40,6 +40,8 @@ IDLE_SECONDS = 300.0
 """How long an older client may be silent, with no stream open, before its session is forgotten."""
 GRACE_SECONDS = 1
 LAST_SECONDS = 1.5
+FAREWELL_SECONDS = 0.2
+"""For so long the client on stdout is still told how its calls and streams ended."""
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ async def serve_stdio(tracker: Tracker) -> None:
     try:
         async with server.running(), anyio.create_task_group() as tasks:
             if sys.platform != "win32":
-                tasks.start_soon(_until_told, tasks.cancel_scope)
+                tasks.start_soon(_until_told, server, tasks.cancel_scope)
             async with _stdin() as stdin, stdio_server(stdin=stdin) as (incoming, outgoing):
                 await low.run(incoming, outgoing, low.create_initialization_options())
             _be_gone_soon()
@@ -61,10 +63,12 @@ async def serve_stdio(tracker: Tracker) -> None:
         log.info("the client is gone")
 
 
-async def _until_told(serving: anyio.CancelScope) -> None:
+async def _until_told(server: Server, serving: anyio.CancelScope) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
             _be_gone_soon()
+            server.stop()
+            await anyio.sleep(FAREWELL_SECONDS)
             serving.cancel()
 
 

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 import anyio
 
 from ..errors import (
+    PASSING,
     AuthenticationError,
     BrowserJobsError,
     JobNotFoundError,
@@ -39,7 +40,8 @@ Second = TypeVar("Second")
 
 LOOK_SECONDS = 30.0
 SPACING_SECONDS = 1.0
-EVENT_PAGES = 100
+EVENT_PAGES, EVENT_SECONDS = 100, 15.0
+"""So much of a long log is read in one look; the next one goes on there."""
 
 ARTIFACT_OF: dict[LinkKind, Artifact] = {
     "live_view": "live_view",
@@ -146,7 +148,8 @@ class Looker:
             raise
         except RateLimitedError as error:
             strikes = state.strikes + 1
-            until = self._clock() + timedelta(seconds=pace.rest(strikes, error.retry_after))
+            error.retry_after = pace.rest(strikes, error.retry_after)
+            until = self._clock() + timedelta(seconds=error.retry_after)
             await self._store.set_account(account, replace(state, rest_until=until, strikes=strikes))
             raise
 
@@ -184,7 +187,8 @@ class Looker:
             job = await provider.fetch_job(locator)
         told = (job.status, status_word(job.provider_status))
         same = known is not None and (known.job.status, known.job.provider_status) == told
-        return await self._write(provider, job, ref, record, locator, page, whole=followed or not same)
+        whole = followed or not same or not isinstance(provider, ReportsEvents)
+        return await self._write(provider, job, ref, record, locator, page, whole=whole)
 
     async def _write(
         self,
@@ -200,17 +204,24 @@ class Looker:
         """Write the job down, when `whole` with its events, of which `page` has been read already.
 
         A page that was read beside a job that has just ended may lack the last ones, so there is one more.
+        What has been read counts, though trouble keeps the rest back.
         """
         events, links, cursor = list(job.events), job.links, record.cursor if record else None
         if whole and isinstance(provider, ReportsEvents):
             ended = job.status.final and not (record and record.job.status.final)
             once_more = page is not None and ended
+            since = anyio.current_time()
             for _ in range(EVENT_PAGES):
-                page = page or await provider.fetch_events(locator, cursor)
+                try:
+                    page = page or await provider.fetch_events(locator, cursor)
+                except PASSING:
+                    if not events:
+                        raise
+                    break
                 events += page.events
                 links += page.links
                 cursor = page.cursor or cursor
-                if not (page.has_more or once_more):
+                if not (page.has_more or once_more) or anyio.current_time() - since > EVENT_SECONDS:
                     break
                 once_more = False
                 page = None

@@ -177,6 +177,8 @@ async def test_the_wish_to_be_left_alone_is_passed_on(
         ("Sun, 01 Nov 2026 12:01:00 -0000", 60.0),
         ("Sun, 01 Nov 2026 13:00:30 +0100", 30.0),
         ("Sun, 01 Nov 2026 11:00:00 GMT", 0.0),
+        ("Fri, 01 Nov 2999 11:00:00 GMT", 600.0),
+        ("999999999", 600.0),
         ("", None),
         ("-5", None),
         ("1e9", None),
@@ -247,6 +249,11 @@ async def test_no_content_is_an_empty_reply() -> None:
         (rb'{"text": "half of \ud83d"}', {"text": "half of ?"}),
         (rb'{"text": "whole \ud83d\ude00"}', {"text": "whole \N{GRINNING FACE}"}),
         (b'{"score": NaN, "limit": -Infinity}', {"score": None, "limit": None}),
+        (
+            b'{"score": 1e999, "limits": [-1E+400, 1.5e2, 0.1], "id": "4e999"}',
+            {"score": None, "limits": [None, 150.0, 0.1], "id": "4e999"},
+        ),
+        (b'{"score": ' + b"9" * 400 + b'.0, "id": 7}', {"score": None, "id": 7}),
         (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
     ],
 )

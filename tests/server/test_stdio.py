@@ -92,6 +92,28 @@ def test_a_signal_ends_it_in_the_middle_of_a_wait(told_by: signal.Signals) -> No
         time.sleep(0.2)
         process.send_signal(told_by)
         assert ended(process, time.monotonic()) == (0, "")
+        assert process.stdout
+        said = [json.loads(line) for line in process.stdout]
+    assert said[-1]["id"] == 2
+    assert said[-1]["result"]["content"][0]["text"].startswith("This server was told to stop. The runs go on")
+
+
+@POSIX
+def test_a_signal_ends_a_stream_of_updates_in_good_order() -> None:
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    with started(ALONE) as process:
+        wanted = {"resourceSubscriptions": ["browserjobs://jobs"]}
+        ask(process, 1, "subscriptions/listen", _meta=meta, notifications=wanted)
+        assert process.stdout
+        assert json.loads(process.stdout.readline())["method"] == "notifications/subscriptions/acknowledged"
+        process.terminate()
+        assert ended(process, time.monotonic()) == (0, "")
+        [end] = [json.loads(line) for line in process.stdout]
+    assert (end["id"], end["result"]["resultType"]) == (1, "complete")
 
 
 def test_the_end_of_stdin_ends_it_in_the_middle_of_a_wait() -> None:

@@ -146,7 +146,17 @@ async def test_without_a_way_to_ask_the_question_comes_back(world: World, mode: 
 async def test_a_choice_beyond_the_options_is_refused(world: World, mode: str) -> None:
     job = world.add("dari", COLOUR)
     async with connected(world, mode=mode, elicitation_callback=Asked("accept", "green")) as client:
-        assert await refusal(client, "answer_job_question", job=await waiting(client, job))
+        sentence = await refusal(client, "answer_job_question", job=await waiting(client, job))
+    assert sentence.startswith("What the client sent back does not fit the form")
+    assert posts(world) == 0
+
+
+@pytest.mark.parametrize("mode", ERAS)
+async def test_a_form_that_comes_back_without_an_answer_is_refused(world: World, mode: str) -> None:
+    job = world.add("dari", FREE)
+    async with connected(world, mode=mode, elicitation_callback=Asked("accept")) as client:
+        sentence = await refusal(client, "answer_job_question", job=await waiting(client, job))
+    assert sentence.startswith("What the client sent back does not fit the form")
     assert posts(world) == 0
 
 
