@@ -1,36 +1,28 @@
-"""What every provider is made of: the Provider class, the abilities it may have, and the one HTTP client."""
+"""The one way to a provider: adds the key, reads the answer, and turns every failure into a class of ours."""
 
 import json
 import math
 import re
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address
-from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar, runtime_checkable
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import httpx2
 from pydantic import (
-    BaseModel,
     JsonValue,
     SecretStr,
     ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
 )
 from pydantic_core import from_json
 
-from ..errors import (
+from ...errors import (
     AuthenticationError,
     ConflictError,
-    InvalidArgumentError,
     JobNotFoundError,
-    MalformedIdError,
     OutOfCreditsError,
     PermissionDeniedError,
     ProviderUnavailableError,
@@ -38,33 +30,13 @@ from ..errors import (
     RefusedRequestError,
     UnexpectedResponseError,
 )
-from ..jobs import Event, EventPage, Job, JobPage, JobStatus, Link, LinkKind, Picture, Sighting, Started
-from ..screenshots import MOST_IMAGE_BYTES, is_image
+from ...screenshots import MOST_IMAGE_BYTES, is_image
+from .wire import Model
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """More than this is no status answer: reading stops there."""
 
 LONGEST_RETRY = 600.0
-
-UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
-
-Model = TypeVar("Model", bound=BaseModel)
-T = TypeVar("T")
-
-
-def _absent_if_unreadable(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    try:
-        return handler(value)
-    except ValidationError:
-        return None
-
-
-Optional = Annotated[T | None, WrapValidator(_absent_if_unreadable)]
-"""A field that we can do without: absent, null and unreadable are all None. Give it the default None."""
-
-
-class Wire(BaseModel):
-    """The base of wire models: only the fields we read, named as the provider names them."""
 
 
 @dataclass(frozen=True)
@@ -401,290 +373,3 @@ def retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime] = lam
         return None
     wish = (moment.replace(tzinfo=moment.tzinfo or UTC) - now()).total_seconds()
     return min(LONGEST_RETRY, max(0.0, wish))
-
-
-class Provider(ABC):
-    """One wire API of one vendor. A subclass states what it is, and has a method for each thing it can do.
-
-    Only `fetch_job` is required. What else a provider can do follows from the methods of the protocols
-    below that it has; there are no flags. A provider keeps no state, knows no time and never retries.
-    """
-
-    name: ClassVar[str]
-    """The module's name, which is also the provider's and its default account's."""
-    title: ClassVar[str]
-    """What a person calls it."""
-    prefix: ClassVar[str]
-    """`<prefix>_API_KEY`, `<prefix>_BASE_URL` and `<prefix>_POLL_SECONDS` are its variables."""
-    base_url: ClassVar[str]
-    api_path: ClassVar[str] = ""
-    """What is added to the base URL, which is shared with other generations of the same vendor."""
-    key_header: ClassVar[str]
-    key_scheme: ClassVar[str] = ""
-    """What stands before the key in its header, such as `Bearer `."""
-    example_id: ClassVar[str]
-    id_form: ClassVar[str]
-    """The form of an id, as shown to a person: `org/portal/uuid`."""
-    id_pattern: ClassVar[re.Pattern[str]]
-    statuses: ClassVar[Mapping[str, JobStatus]]
-    """Every status word of the API and what it means here."""
-    hosted_poll_seconds: ClassVar[float] = 0
-    """The shortest interval between looks that the hosted service asks for."""
-    link_hosts: ClassVar[frozenset[str]] = frozenset()
-    """Hosts of its dashboard and live view, besides the API's own."""
-    capability_hosts: ClassVar[frozenset[str]] = frozenset()
-    """Hosts whose links give control or sight to whoever has them (sub-domains included)."""
-    options: ClassVar[Mapping[str, str]] = {}
-    """Further settings: name in the configuration file -> variable."""
-    events_with_job: ClassVar[bool] = False
-    """Whether `fetch_job` tells events that the cheap status route does not."""
-    cancel_is_provisional: ClassVar[bool] = False
-    """Whether a cancelled job may turn out to have ended otherwise."""
-    stop_reads_as_failure: ClassVar[bool] = False
-    """Whether a job that was stopped is said to have failed."""
-    siblings: ClassVar[tuple[str, ...]] = ()
-    """Providers of the same key that may know an id which this one does not, in the order to ask."""
-    creation_grace: ClassVar[float] = 0
-    """For how many seconds a new job may be unknown to its own API."""
-    lists_tasks: ClassVar[bool] = True
-    """Whether its list shows what each job was asked to do, so that a start can be found there."""
-    continues_with: ClassVar[str] = ""
-    """The parameter of a start that names the session to go on in, after a person acted in its live view."""
-
-    def __init__(self, http: Http, options: Mapping[str, str]) -> None:
-        self.http = http
-        self.settings = options
-
-    def canonical_id(self, text: str) -> str:
-        """The one form of an id under which a job is known; pure.
-
-        Raises:
-            MalformedIdError: the text cannot be an id of this provider.
-        """
-        if not self.id_pattern.fullmatch(text):
-            raise self.malformed()
-        return text
-
-    def locator(self, text: str) -> str:
-        """The form to ask the provider with, where the text says more than the canonical id; pure."""
-        return self.canonical_id(text)
-
-    def id_from_link(self, link: SplitResult) -> str | None:
-        """The id in a link of the API or dashboard, in a form that `locator` takes, None when there is none; pure."""
-        found = re.findall(UUID, link.path)
-        return found[-1] if found else None
-
-    def malformed(self) -> MalformedIdError:
-        """The error for a text that cannot be an id here."""
-        return MalformedIdError(self.name, self.id_form)
-
-    @abstractmethod
-    async def fetch_job(self, job_id: str) -> Job:
-        """Look at a job once. `job_id` is a canonical id or a locator that an earlier look gave."""
-
-
-@runtime_checkable
-class ReportsStatus(Protocol):
-    """Has a status route that is cheaper than a whole look."""
-
-    async def fetch_status(self, job_id: str) -> Sighting:
-        """The status word only."""
-        ...
-
-
-@runtime_checkable
-class ReportsEvents(Protocol):
-    """Has an event list of its own, read by cursor."""
-
-    async def fetch_events(self, job_id: str, cursor: str | None) -> EventPage:
-        """The events after `cursor` (from the first, when None), oldest first, one page of them."""
-        ...
-
-
-@runtime_checkable
-class ReportsLinks(Protocol):
-    """Tells links that do not come along with a look at the job."""
-
-    async def fetch_links(self, job_id: str) -> tuple[Link, ...]:
-        """The job's live view, recordings and downloads."""
-        ...
-
-
-@runtime_checkable
-class TakesAnswers(Protocol):
-    """Hands a person's answer to a waiting job."""
-
-    async def answer_question(self, job_id: str, question_id: str, answer: str) -> None:
-        """Answer the pending question.
-
-        Raises:
-            ConflictError: it was answered already, or the job no longer waits.
-        """
-        ...
-
-
-@runtime_checkable
-class PausesJobs(Protocol):
-    """Holds running jobs."""
-
-    async def pause_job(self, job_id: str) -> None:
-        """Ask for it.
-
-        Raises:
-            ConflictError: the job does not run.
-        """
-        ...
-
-
-@runtime_checkable
-class ResumesJobs(Protocol):
-    """Lets paused jobs go on."""
-
-    async def resume_job(self, job_id: str) -> None:
-        """Ask for it.
-
-        Raises:
-            ConflictError: the job is not paused.
-        """
-        ...
-
-
-@runtime_checkable
-class CancelsJobs(Protocol):
-    """Stops jobs for good."""
-
-    async def cancel_job(self, job_id: str) -> None:
-        """Ask for it.
-
-        Raises:
-            ConflictError: the job is over.
-        """
-        ...
-
-
-@runtime_checkable
-class StartsJobs(Protocol):
-    """Makes new jobs, which costs money."""
-
-    async def start_job(self, task: str, parameters: Mapping[str, JsonValue]) -> Started:
-        """Make a job; `parameters` go into the provider's own create body.
-
-        Raises:
-            RefusedRequestError: the provider does not accept them.
-        """
-        ...
-
-
-@runtime_checkable
-class TakesPictures(Protocol):
-    """Has screenshots of its jobs."""
-
-    async def fetch_screenshot(self, job_id: str, index: int) -> Picture:
-        """One screenshot; a negative index counts from the latest, which is -1.
-
-        Raises:
-            NotAvailableError: there is none, or none of this index.
-        """
-        ...
-
-
-@runtime_checkable
-class KeepsLogs(Protocol):
-    """Keeps a raw log of its jobs."""
-
-    async def fetch_log(self, job_id: str) -> str:
-        """The log as the provider wrote it.
-
-        Raises:
-            NotAvailableError: there is none.
-        """
-        ...
-
-
-@runtime_checkable
-class ListsJobs(Protocol):
-    """Lists the account's jobs."""
-
-    async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
-        """Jobs, newest first."""
-        ...
-
-
-@runtime_checkable
-class ChecksKey(Protocol):
-    """Has a cheap request that tells whether the key works."""
-
-    async def check_key(self) -> None:
-        """Ask it.
-
-        Raises:
-            AuthenticationError: the key is refused.
-            PermissionDeniedError: the key is known, and of no use here.
-        """
-        ...
-
-
-def web_links(*candidates: tuple[LinkKind, str | None]) -> tuple[Link, ...]:
-    """Those that lead anywhere: a relative key or a file on the provider's own disk is no link."""
-    return tuple(Link(kind=kind, url=url) for kind, url in candidates if url and _WEB.fullmatch(url))
-
-
-_WEB = re.compile(r"(?i:https?)://[^\s/?#][!-~]*")
-
-
-def unique(events: tuple[Event, ...]) -> tuple[Event, ...]:
-    """One event per key, the last one said, in the order of the first: for lists whose ids are real ids."""
-    return tuple({event.key: event for event in events}.values())
-
-
-def page_number(cursor: str | None) -> int:
-    """The page that a cursor stands for, where a provider counts pages from 1.
-
-    Raises:
-        InvalidArgumentError: it is no cursor of ours.
-    """
-    if cursor is None:
-        return 1
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", cursor):
-        raise InvalidArgumentError("cursor", "a `next_cursor` from an earlier answer")
-    return int(cursor)
-
-
-TIMEOUT = httpx2.Timeout(None, connect=10)
-"""Whoever asks gives up by themselves; only a dead host is noticed here."""
-LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=20)
-
-
-class Connections:
-    """The one HTTP client of the process, made at first use; providers are opened over it.
-
-    Args:
-        transport: what carries the requests; None for the network.
-    """
-
-    def __init__(self, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        self._transport = transport
-        self._client: httpx2.AsyncClient | None = None
-
-    @classmethod
-    def to_app(cls, app: Callable[..., Awaitable[None]]) -> Self:
-        """Connections that end at an ASGI application in this process, whatever host is asked."""
-        return cls(httpx2.ASGITransport(app))
-
-    def open(self, provider: type[Provider], access: Access, options: Mapping[str, str]) -> Provider:
-        """The provider as this account reaches it."""
-        if self._client is None:
-            self._client = httpx2.AsyncClient(
-                transport=self._transport, timeout=TIMEOUT, limits=LIMITS, follow_redirects=False
-            )
-            # A cookie given to one account must not travel with another's key.
-            self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        reached = replace(access, base_url=access.base_url + provider.api_path)
-        headers = {provider.key_header: provider.key_scheme + access.key.get_secret_value()}
-        return provider(Http(self._client, reached, headers=headers), options)
-
-    async def aclose(self) -> None:
-        """Close the client."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None

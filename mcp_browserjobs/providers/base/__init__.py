@@ -1,0 +1,69 @@
+"""What every provider is made of: the Provider class, the abilities it may have, and the one HTTP client."""
+
+from .abilities import (
+    CancelsJobs,
+    ChecksKey,
+    KeepsLogs,
+    ListsJobs,
+    PausesJobs,
+    ReportsEvents,
+    ReportsLinks,
+    ReportsStatus,
+    ResumesJobs,
+    StartsJobs,
+    TakesAnswers,
+    TakesPictures,
+)
+from .connections import (
+    Connections,
+)
+from .http import (
+    MAX_BODY_BYTES,
+    Access,
+    Http,
+    Reply,
+    fields_of,
+    retry_after,
+)
+from .provider import (
+    UUID,
+    Provider,
+)
+from .wire import (
+    Model,
+    Optional,
+    Wire,
+    page_number,
+    unique,
+    web_links,
+)
+
+__all__ = [
+    "MAX_BODY_BYTES",
+    "UUID",
+    "Access",
+    "CancelsJobs",
+    "ChecksKey",
+    "Connections",
+    "Http",
+    "KeepsLogs",
+    "ListsJobs",
+    "Model",
+    "Optional",
+    "PausesJobs",
+    "Provider",
+    "Reply",
+    "ReportsEvents",
+    "ReportsLinks",
+    "ReportsStatus",
+    "ResumesJobs",
+    "StartsJobs",
+    "TakesAnswers",
+    "TakesPictures",
+    "Wire",
+    "fields_of",
+    "page_number",
+    "retry_after",
+    "unique",
+    "web_links",
+]
