@@ -6,6 +6,7 @@ Sentences here are ours alone; text of runs, providers and pages stands under `r
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -29,6 +30,8 @@ GOING_BYTES, ENDED_BYTES = 1200, 900
 """What a Job answer may weigh, without its result and its question, while the job goes on and once it has ended."""
 TEXT_BYTES = (300, 200, 150, 100, 70, 40)
 """How much of a step or an error an answer shows, the first of these with which it fits; of an event half of it."""
+EVENTS_BYTES = 100 * 1024
+"""What a page of events may weigh: it goes out twice, and the SDK's client gives up a stream at 1 MiB at once."""
 EVIDENCE_BYTES = 500
 """How much of each of a run's own words a diagnosis shows."""
 FILL_IN = "..."
@@ -185,8 +188,19 @@ def event_line(event: LoggedEvent) -> Answer:
     return {"seq": event.seq, "at": _time(event.at), "kind": event.kind.value, "reported": event.reported}
 
 
+def page_within(log: EventsView, most: int) -> EventsView:
+    """As many of the events, one at least, as weigh no more than so many bytes; the others are left to be read next."""
+    size = 0
+    for number, event in enumerate(log.events):
+        size += _weight(event_line(event))
+        if number and size > most:
+            return replace(log, events=log.events[:number], next_after=log.events[number - 1].seq, more=True)
+    return log
+
+
 def events_answer(log: EventsView) -> Answer:
     """A part of a job's log."""
+    log = page_within(log, EVENTS_BYTES)
     return {
         "job": log.view.reference,
         "events": [event_line(event) for event in log.events],

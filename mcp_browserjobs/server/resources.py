@@ -12,7 +12,7 @@ from ..errors import BrowserJobsError, InvalidArgumentError
 from ..tracker import Tracker
 from ..views import JobList
 from . import uris
-from .answers import compact, event_line, explain, job_answer, list_answer
+from .answers import compact, event_line, explain, job_answer, list_answer, page_within
 
 MOST_LISTED = 50
 EVENTS, MOST_EVENTS = 100, 200
@@ -129,18 +129,10 @@ class Resources:
     async def _events(self, address: uris.Address) -> ReadResourceContents:
         after = _number("after", address.after or "0", 0)
         limit = min(_number("limit", address.limit or str(EVENTS), 1), MOST_EVENTS)
-        page = await self._tracker.events(address.job, after=after, limit=limit)
-        lines: list[str] = []
-        size = 0
-        for event in page.events:
-            line = compact(event_line(event))
-            size += len(line.encode())
-            if lines and size > MOST_BYTES:
-                break
-            lines.append(line)
-            after = event.seq
-        end = {"next_after": after, "more": page.more or len(lines) < len(page.events)}
-        return ReadResourceContents("".join(f"{line}\n" for line in [*lines, compact(end)]), LINES)
+        page = page_within(await self._tracker.events(address.job, after=after, limit=limit), MOST_BYTES)
+        end = {"next_after": page.next_after, "more": page.more}
+        lines = [compact(line) for line in (*map(event_line, page.events), end)]
+        return ReadResourceContents("".join(f"{line}\n" for line in lines), LINES)
 
     async def _result(self, address: uris.Address) -> ReadResourceContents:
         result = await self._tracker.result(address.job, most=MOST_BYTES)

@@ -10,6 +10,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult
 from pydantic import BeforeValidator, Field
 
+from ...jobs import JobStatus
 from ...tracker import MOST_JOBS, Tracker
 from ...views import JobView, Need, Progress, Until
 from ..answers import wait_answer
@@ -64,7 +65,8 @@ def tool(tracker: Tracker) -> Tool:
         client = ctx.session.client_params
         longest = cap(client and client.client_info.name, tracker.settings.wait_seconds)
         seconds = min(wait_seconds or longest, longest)
-        waited = await tracker.wait(jobs, until=until, need=need, seconds=seconds, on_progress=told(ctx, seconds))
+        tell = told(ctx, seconds, of=len(set(jobs)))
+        waited = await tracker.wait(jobs, until=until, need=need, seconds=seconds, on_progress=tell)
         return result(wait_answer(waited, cap=longest, until=until, need=need, tracker=tracker))
 
     return declare(
@@ -77,8 +79,11 @@ def tool(tracker: Tracker) -> Tool:
     )
 
 
-def told(ctx: Context[Any, Any], seconds: float) -> Progress:
-    """Tells the client how a wait of at most `seconds` is getting on; what goes wrong in telling is not the wait's."""
+def told(ctx: Context[Any, Any], seconds: float, *, of: int = 1) -> Progress:
+    """Tells the client how a wait of at most `seconds` for so many jobs is getting on.
+
+    What goes wrong in telling is not the wait's.
+    """
     told_of = -1.0
 
     async def tell(elapsed: float, views: Sequence[JobView]) -> None:
@@ -87,7 +92,7 @@ def told(ctx: Context[Any, Any], seconds: float) -> Progress:
             return
         told_of = elapsed
         try:
-            await ctx.report_progress(elapsed, seconds, progress_message(views))
+            await ctx.report_progress(elapsed, seconds, progress_message(views, of))
         except Exception:
             told_of = math.inf
             log.exception("a client cannot be told of the progress")
@@ -95,12 +100,12 @@ def told(ctx: Context[Any, Any], seconds: float) -> Progress:
     return tell
 
 
-def progress_message(views: Sequence[JobView]) -> str:
-    """How jobs are getting on, in a few words of ours."""
-    if len(views) != 1:
-        return f"{sum(view.status.final for view in views)} of {len(views)} done"
-    [view] = views
+def progress_message(views: Sequence[JobView], of: int) -> str:
+    """How so many jobs are getting on, in a few words of ours; `views` are those of which anything was heard yet."""
+    if of != 1:
+        return f"{sum(view.status.final for view in views)} of {of} done"
+    view = views[0] if views else None
+    if view is None or view.record is None:
+        return JobStatus.UNKNOWN.value
     status = view.status.value.replace("_", " ")
-    if view.record is None:
-        return status
     return f"{status}, {view.record.events} event{'s' * (view.record.events != 1)}"

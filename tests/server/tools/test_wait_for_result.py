@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import anyio
+import httpx2
 import pytest
 from mcp import Client
 from mcp.server.mcpserver import Context
@@ -15,7 +16,7 @@ from mcp_browserjobs.server.tools.wait_for_result import told as telling
 from mcp_browserjobs.simulator.script import FOREVER, Ask, Fail, Finish, Outage, Queued, Script, Stall, Step
 from mcp_browserjobs.simulator.world import World
 from tests.server.connected import ERAS, connected, refusal, serving, told
-from tests.stage import new_world
+from tests.stage import Wire, new_world
 
 pytestmark = pytest.mark.anyio
 
@@ -194,8 +195,24 @@ async def test_progress_counts_the_jobs_that_are_done(world: World) -> None:
     jobs = [start(world), start(world, ENDLESS)]
     async with connected(world) as client:
         messages = [message for _, _, _, message in await reports(client, jobs=jobs)]
-    assert messages[0] in ("0 of 1 done", "0 of 2 done", "queued, 1 event")
+    assert messages[0] == "0 of 2 done"
     assert messages[-1] == "1 of 2 done"
+
+
+class Slow(Wire):
+    """Takes longer for each request than a client is left without a report."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send one request."""
+        await anyio.sleep(12)
+        return await super().handle_async_request(request)
+
+
+async def test_progress_comes_before_anything_is_known(world: World) -> None:
+    async with connected(world, transport=Slow) as client:
+        seen = await reports(client, jobs=[start(world, ENDLESS)])
+    assert (round(seen[0][0]), seen[0][3]) == (10, "unknown")
+    assert seen[-1][3] == "running, 2 events"
 
 
 async def test_a_job_that_was_never_reached_has_no_events(world: World) -> None:
