@@ -29,7 +29,7 @@ from .errors import (
 from .exits import Exit, of_error, worst
 from .jobs import JobRef, JobStatus
 from .providers.base import Connections
-from .server import answers
+from .server import answers, sentences
 from .tracker import Tracker
 from .views import Need, Screenshot, Until
 from .watch import pace
@@ -79,7 +79,7 @@ def serve(
         try:
             tracker = open_tracker(connections, read_only=read_only, allow_start=allow_start)
             if tracker.store_problem:
-                complain(answers.explain(tracker.store_problem, tracker))
+                complain(sentences.explain(tracker.store_problem, tracker))
             if transport == "stdio":
                 await serve_stdio(tracker)
             else:
@@ -338,7 +338,7 @@ def jobs(
         answer = answers.list_answer(listed, tracker)
         Screen(as_json=as_json).jobs(answer)
         if not listed.records:
-            complain("No jobs are known." if tracker.accounts else answers.explain(UnknownReferenceError(), tracker))
+            complain("No jobs are known." if tracker.accounts else sentences.explain(UnknownReferenceError(), tracker))
         elif listed.cursor and not as_json:
             complain("There are more; --limit shows them.")
         for problem in answer.get("problems", ()):
@@ -437,7 +437,7 @@ async def _follow(
                     return Exit.COMPLETED
                 continue
             if watch.trouble and not told:
-                complain(answers.explain(watch.trouble, tracker))
+                complain(sentences.explain(watch.trouble, tracker))
             told = watch.trouble
             if ended:
                 return of_error(told) if told else Exit.COMPLETED
@@ -453,6 +453,6 @@ async def _found(tracker: Tracker, job: str) -> JobRef:
         except PASSING as trouble:
             failures += 1
             if failures == 1:
-                complain(answers.explain(trouble, tracker))
+                complain(sentences.explain(trouble, tracker))
             wish = trouble.retry_after if isinstance(trouble, RateLimitedError | ProviderUnavailableError) else None
             await anyio.sleep(pace.backoff(failures, wish, pace.BRIEFEST))

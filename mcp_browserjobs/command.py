@@ -16,7 +16,7 @@ from . import twins
 from .errors import BrowserJobsError, ConfigError
 from .exits import Exit, of_error, of_wait
 from .providers.base import Connections
-from .server import answers
+from .server import answers, sentences
 from .settings import Settings, from_environment
 from .tracker import Tracker
 from .views import JobView, Need, Until
@@ -67,7 +67,7 @@ async def act(connections: Connections | None, action: Action) -> Exit:
         return refused(error)
     async with tracker.running():
         if tracker.store_problem:
-            complain(answers.explain(tracker.store_problem, tracker))
+            complain(sentences.explain(tracker.store_problem, tracker))
         try:
             return await action(tracker)
         except BrowserJobsError as error:
@@ -99,7 +99,7 @@ async def wait_for(
 
 def failed(error: BrowserJobsError, tracker: Tracker) -> Exit:
     """Say what went wrong, and give its code."""
-    complain(answers.explain(error, tracker))
+    complain(sentences.explain(error, tracker))
     return of_error(error)
 
 

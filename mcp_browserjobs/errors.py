@@ -1,7 +1,7 @@
 """Every failure, named by what the caller can do about it.
 
 None of them carries a response body, a header or a key: bodies are written by strangers and may hold secrets.
-The sentences a person or an assistant reads are made of these in one place, `server/answers.py`.
+The sentences a person or an assistant reads are made of these in one place, `server/sentences.py`.
 """
 
 

@@ -32,11 +32,12 @@ from .. import __version__
 from ..errors import InvalidArgumentError
 from ..tracker import Tracker
 from . import prompts
-from .answers import INSTRUCTIONS, explain
+from .answers import INSTRUCTIONS
 from .completions import Completions
 from .failures import INTERRUPTED, MISFIT, STOPPING, bad_argument, cancelled_here, expected, misfit
 from .notify import Updates
 from .resources import TEMPLATES, Resources
+from .sentences import explain
 from .tools import listed
 
 PONDERING_SECONDS = 86400.0

@@ -29,7 +29,7 @@ from ..jobs import JobRef
 from ..store import Record
 from ..tracker import Tracker
 from . import uris
-from .answers import explain
+from .sentences import explain
 
 LIST_SECONDS = 5.0
 """At most once in so many seconds is anybody told that the list of jobs changed."""

@@ -12,7 +12,8 @@ from ..errors import BrowserJobsError, InvalidArgumentError
 from ..tracker import Tracker
 from ..views import JobList
 from . import uris
-from .answers import compact, event_line, explain, job_answer, list_answer, page_within
+from .answers import compact, event_line, job_answer, list_answer, page_within
+from .sentences import explain
 
 MOST_LISTED = 50
 EVENTS, MOST_EVENTS = 100, 200

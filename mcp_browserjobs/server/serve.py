@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hmac import compare_digest
 from types import FrameType
 from typing import Literal, cast
 
@@ -21,9 +22,11 @@ import uvicorn
 from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import ConfigError
 from ..tracker import Tracker
@@ -33,6 +36,7 @@ Transport = Literal["http", "sse"]
 
 LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "localhost", "::1": "[::1]"}
 """The names of this machine for itself, and how each stands in a URL."""
+HEALTH = "/healthz"
 PATHS: dict[Transport, str] = {"http": "/mcp", "sse": "/sse"}
 LONGEST_LINE = 64 * 1024 * 1024
 LARGEST_BODY = 1024 * 1024
@@ -155,7 +159,10 @@ class _Web(uvicorn.Server):
 
 
 def application(server: Server, transport: Transport) -> Starlette:
-    """The server as a web application: `/mcp` or `/sse`, and `/healthz`. Pages of other hosts are turned away."""
+    """The server as a web application: `/mcp` or `/sse`, and `/healthz`.
+
+    Pages of other hosts are turned away, and, where a token is set, everybody who does not bring it.
+    """
     guard = TransportSecuritySettings(
         allowed_hosts=[f"{name}{port}" for name in LOOPBACK.values() for port in ("", ":*")],
         allowed_origins=[f"http://{name}{port}" for name in LOOPBACK.values() for port in ("", ":*")],
@@ -177,7 +184,28 @@ def application(server: Server, transport: Transport) -> Starlette:
         async with server.session_manager.run():
             yield
 
-    return Starlette(routes=[Route("/healthz", _healthz), *routes], lifespan=lifespan)
+    token = server.tracker.settings.token
+    door = [Middleware(_Door, token=token.get_secret_value())] if token else []
+    return Starlette(routes=[Route(HEALTH, _healthz), *routes], middleware=door, lifespan=lifespan)
+
+
+class _Door:
+    """Lets in who brings the token, and to everybody tells only whether the server is well."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] == HEALTH or self._opens(scope):
+            await self._app(scope, receive, send)
+            return
+        refusal = PlainTextResponse("A bearer token is needed.", 401, {"WWW-Authenticate": "Bearer"})
+        await refusal(scope, receive, send)
+
+    def _opens(self, scope: Scope) -> bool:
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        return len(given) == 1 and compare_digest(given[0], self._expected)
 
 
 async def _healthz(_: Request) -> Response:

@@ -28,7 +28,7 @@ from mcp_browserjobs.jobs import (
     LoggedEvent,
     Question,
 )
-from mcp_browserjobs.server import answers
+from mcp_browserjobs.server import answers, sentences
 from mcp_browserjobs.settings import Account, Settings
 from mcp_browserjobs.store import MEMORY, Record
 from mcp_browserjobs.tracker import Tracker
@@ -214,7 +214,7 @@ def is_a_sentence(said: str) -> bool:
 
 @pytest.mark.parametrize(("failure", "told"), FAILURES)
 def test_every_failure_is_told_in_a_sentence_that_says_what_to_do(failure: BrowserJobsError, told: str) -> None:
-    said = answers.explain(failure, tracker_with(DARI, HERE))
+    said = sentences.explain(failure, tracker_with(DARI, HERE))
     assert is_a_sentence(said)
     assert told in said
     assert "Something went wrong" not in said
@@ -222,25 +222,25 @@ def test_every_failure_is_told_in_a_sentence_that_says_what_to_do(failure: Brows
 
 @pytest.mark.parametrize("failure", BASES.values())
 def test_even_a_failure_without_a_name_is_told_in_a_sentence(failure: BrowserJobsError) -> None:
-    assert is_a_sentence(answers.explain(failure, tracker_with(DARI)))
+    assert is_a_sentence(sentences.explain(failure, tracker_with(DARI)))
 
 
 @pytest.mark.parametrize(("failure", "_"), FAILURES)
 def test_a_failure_can_be_told_where_nothing_is_configured(failure: BrowserJobsError, _: str) -> None:
-    assert is_a_sentence(answers.explain(failure, tracker_with()))
+    assert is_a_sentence(sentences.explain(failure, tracker_with()))
 
 
 @pytest.mark.parametrize("failure", [errors.UnknownAccountError(STRANGER), errors.UnknownReferenceError()])
 def test_where_nothing_is_configured_the_variables_are_named(failure: BrowserJobsError) -> None:
-    said = answers.explain(failure, tracker_with())
+    said = sentences.explain(failure, tracker_with())
     for name in providers.names():
         assert f"{providers.load(name).prefix}_API_KEY" in said
 
 
 def test_only_an_address_that_was_changed_is_doubted() -> None:
-    assert "BASE_URL" not in answers.explain(errors.ProviderUnavailableError(*AT_DARI), tracker_with(DARI))
+    assert "BASE_URL" not in sentences.explain(errors.ProviderUnavailableError(*AT_DARI), tracker_with(DARI))
     failure = errors.ProviderUnavailableError("gobii", "here", status=502)
-    assert "BASE_URL" not in answers.explain(failure, tracker_with(HERE))
+    assert "BASE_URL" not in sentences.explain(failure, tracker_with(HERE))
 
 
 # The Job answer

@@ -4,6 +4,7 @@ import socket
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 
 from mcp_browserjobs.errors import ConfigError
 from mcp_browserjobs.server.app import build
@@ -69,3 +70,26 @@ async def test_health_can_be_asked_for(tracker: Tracker, transport: Transport) -
         reply = await http.get("http://127.0.0.1/healthz")
     assert reply.status_code == 200
     assert reply.json() == {"ok": True}
+
+
+@pytest.mark.parametrize("transport", ["http", "sse"])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"authorization": "Bearer wrong"}, 401),
+        ({"authorization": "Basic s3cret"}, 401),
+        ({"authorization": "Bearer s3cret"}, 404),
+    ],
+)
+async def test_where_a_token_is_set_only_who_brings_it_is_let_in(
+    transport: Transport, headers: dict[str, str], status: int
+) -> None:
+    app = application(build(Tracker(Settings(token=SecretStr("s3cret")))), transport)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1") as http:
+        assert (await http.get("/elsewhere", headers=headers)).status_code == status
+        assert (await http.get("/healthz")).status_code == 200
+        refused = await http.post("/mcp" if transport == "http" else "/messages/", json={})
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"] == "Bearer"
+    assert "s3cret" not in refused.text

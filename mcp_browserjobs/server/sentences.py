@@ -1,0 +1,163 @@
+"""Failures as sentences: what went wrong and what to do next, without a word of the provider's."""
+
+import json
+import math
+
+from .. import errors, providers
+from ..errors import BrowserJobsError
+from ..jobs import JobStatus
+from ..tracker import Tracker
+
+
+def explain(error: BrowserJobsError, tracker: Tracker) -> str:
+    """The failure in one sentence that says what to do next, without a word of the provider's."""
+    match error:
+        case errors.ConfigError(setting=setting, problem=problem):
+            return f"{setting} {problem}."
+        case errors.InvalidArgumentError(argument=argument, problem=problem):
+            return f"{argument} {problem}."
+        case errors.UnknownAccountError(account=account):
+            return _unknown_account(account, tracker)
+        case errors.MissingKeyError(account=account, variable=variable):
+            return f"The account {account} has no key: set {variable}."
+        case errors.MalformedIdError(provider=provider, form=form):
+            return f"That is no job id of {_title(provider)}; its ids have the form {form}."
+        case errors.ForeignLinkError():
+            return "That link leads to no configured provider, so nothing was requested; give account:id instead."
+        case errors.UnknownLinkError(account=account):
+            return f"No job can be told from that link; give the reference {account}:id, or find it with list_jobs."
+        case errors.UnknownReferenceError():
+            return _unknown_reference(tracker)
+        case errors.AmbiguousReferenceError(references=references):
+            return f"Several accounts know that id; name one of {', '.join(references)}."
+        case errors.StoreError(path=path, problem=problem):
+            return (
+                f"The store {path} cannot be used ({problem}), so nothing is remembered between restarts; "
+                "set BROWSERJOBS_STORE to another file."
+            )
+        case errors.NotAvailableError(thing=thing, reason=reason):
+            return _not_available(thing, reason)
+        case errors.ActingDisabledError(setting=setting):
+            return f"This server may not do that; if it should, change {setting} and restart it."
+        case errors.ProviderError():
+            return _provider_sentence(error, tracker)
+        case _:
+            return "Something went wrong in mcp-browserjobs itself; please report it."
+
+
+def _provider_sentence(error: errors.ProviderError, tracker: Tracker) -> str:
+    at = _title(error.provider)
+    match error:
+        case errors.AuthenticationError(variable=variable):
+            return f"{at} refused the key of account {error.account}: check the value of {variable}."
+        case errors.PermissionDeniedError(reason=reason):
+            why = reason and f" ({reason})"
+            return f"{at} accepts the key of account {error.account} but does not let it see this{why}."
+        case errors.OutOfCreditsError():
+            return (
+                f"The credits or spending limit of {error.account} at {at} are used up; top up there, then try again."
+            )
+        case errors.JobNotFoundError():
+            return (
+                f"{at} knows no such job with the key of account {error.account}: check the id "
+                f"(form {_form(error.provider)}), or find the job with list_jobs."
+            )
+        case errors.RetiredError(successor=successor):
+            return f"{at} is no longer served; use an id of {_title(successor)}, with the reference {successor}:id."
+        case errors.RateLimitedError(retry_after=seconds):
+            when = f"in {math.ceil(seconds)} s" if seconds else "in a minute"
+            return f"{at} asks for fewer requests; ask again {when}."
+        case errors.ProviderUnavailableError(status=status, retry_after=seconds):
+            why = f"answers with HTTP status {status}" if status else "cannot be reached"
+            when = f"in {math.ceil(seconds)} s" if seconds else "in a minute"
+            return (
+                f"{at} {why} now; the run itself goes on, so try again {when}{_base_url_hint(error, tracker, status)}."
+            )
+        case errors.UnexpectedResponseError(where=where):
+            return (
+                f"{at} answered in a way that is not understood here ({where}); try again in a minute, and if it "
+                f"stays so, check {_base_url_variable(error.provider)} and update mcp-browserjobs."
+            )
+        case errors.ConflictError():
+            return f"{at} did not do that: the job has moved on, or it was done already; see get_job_status."
+        case errors.RefusedRequestError(where=where):
+            return f"{at} does not accept that{where and f' ({where})'}; check the arguments and call again."
+        case errors.UnknownOutcomeError():
+            return f"It cannot be told whether {at} did that; see list_jobs or get_job_status before asking again."
+        case errors.NotSupportedError(ability="take answers"):
+            return _no_answers(error, tracker)
+        case errors.NotSupportedError(ability=ability):
+            return f"{at} has no way to {ability}; list_accounts tells what works there."
+        case _:
+            return f"Something went wrong with {at}; try again in a minute."
+
+
+def _no_answers(error: errors.NotSupportedError, tracker: Tracker) -> str:
+    """Why no answer can be sent, and what a person can do instead."""
+    at = _title(error.provider)
+    parameter = providers.load(error.provider).continues_with if error.provider in providers.names() else ""
+    if not parameter:
+        return f"{at} takes no answers; a person has to act there, or the job be started anew."
+    onward = "a new run in the same session goes on from there"
+    if tracker.settings.allow("start_job"):
+        filled = json.dumps({parameter: error.session or "..."})
+        onward = f"start_job with parameters_json={json.dumps(filled)} goes on from there"
+    return f"{at} takes no answers: a person acts in the live view, see get_job_links, and {onward}."
+
+
+def _unknown_account(account: str, tracker: Tracker) -> str:
+    if account in providers.names():
+        variable = f"{providers.load(account).prefix}_API_KEY"
+        return f"{_title(account)} is not configured: set {variable}."
+    if not tracker.accounts:
+        return f"No account is configured. {where_keys_go()}"
+    return f"No account has that name; the accounts are {', '.join(tracker.accounts)}."
+
+
+def _unknown_reference(tracker: Tracker) -> str:
+    if not tracker.accounts:
+        return f"No account is configured, so no job can be looked up. {where_keys_go()}"
+    return "No job of that id is known here or at the configured providers; give account:id, or find it with list_jobs."
+
+
+def where_keys_go() -> str:
+    """What to set when no account is configured."""
+    variables = sorted({f"{providers.load(name).prefix}_API_KEY" for name in providers.names()})
+    return f"Set one of {', '.join(variables)}."
+
+
+_UNUSABLE = {
+    "expired": "has expired at the provider",
+    "too_large": "is too large to be shown",
+    "broken": "is none that can be read",
+}
+
+
+def _not_available(thing: str, reason: str) -> str:
+    if reason in _UNUSABLE:
+        return f"The {thing} {_UNUSABLE[reason]}; get_job_status tells what else there is."
+    if reason not in {status.value for status in JobStatus}:
+        return f"The job has no {thing}; get_job_status tells what it has."
+    if JobStatus(reason).final:
+        return f"The job is {reason} and left no {thing}; get_job_status tells the rest."
+    if thing.endswith("s"):
+        return f"The job is {reason} and has no {thing} yet; wait for them with wait_for_result."
+    return f"There is no {thing} yet, the job is {reason}; wait for it with wait_for_result."
+
+
+def _base_url_hint(error: errors.ProviderError, tracker: Tracker, status: int | None) -> str:
+    account = tracker.accounts.get(error.account)
+    changed = account is not None and account.base_url != providers.load(account.provider).base_url
+    return f", or check {_base_url_variable(error.provider)}" if changed and status is None else ""
+
+
+def _base_url_variable(provider: str) -> str:
+    return f"{providers.load(provider).prefix}_BASE_URL" if provider in providers.names() else "the base URL"
+
+
+def _title(provider: str) -> str:
+    return providers.load(provider).title if provider in providers.names() else "The provider"
+
+
+def _form(provider: str) -> str:
+    return providers.load(provider).id_form if provider in providers.names() else "account:id"
