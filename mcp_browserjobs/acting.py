@@ -219,6 +219,8 @@ class Actor:
         said = json.dumps([account, task, parameters], sort_keys=True, ensure_ascii=False)
         content = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
         asked = Start(account, key or f"{content[:8]}-{uuid4().hex[:8]}", content, now, tracker.process)
+        # Whoever repeats this in another process must see that somebody is at it.
+        await tracker.store.beat(tracker.process, now=now)
         known = await tracker.store.claim_start(asked, since=now if key else now - SAME_CONTENT)
         if known.content != content:
             raise InvalidArgumentError("idempotency_key", "was used for another task; choose a new one")

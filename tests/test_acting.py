@@ -323,6 +323,26 @@ async def test_a_lost_reply_without_a_list_is_said_to_be_unknown_and_never_repea
         assert len(world.jobs("dari")) == 1
 
 
+async def test_two_processes_that_start_the_same_at_once_start_one_run(world: World, tmp_path: Path) -> None:
+    environ = {"BROWSERJOBS_STORE": str(tmp_path / "jobs.sqlite3"), "BROWSERJOBS_ALLOW_START": "1"}
+    Slow.seconds, Slow.loses = 2.0, False
+    told: list[str] = []
+    async with (
+        tracker_in(world, transport=Slow, environ=environ) as one,
+        tracker_in(world, transport=Slow, environ=environ) as two,
+        anyio.create_task_group() as tasks,
+    ):
+
+        async def start(tracker: Tracker) -> None:
+            acted = await Actor(tracker).start("gobii", "Buy", parameters={}, key="k")
+            told.append((await tracker.look(acted.view.reference)).reference)
+
+        tasks.start_soon(start, one)
+        tasks.start_soon(start, two)
+    assert told == [f"gobii:{world.jobs('gobii')[0].id}"] * 2
+    assert len(world.jobs("gobii")) == 1
+
+
 @pytest.mark.parametrize("arrived", [True, False])
 async def test_a_kill_between_request_and_reply_starts_one_run(world: World, tmp_path: Path, *, arrived: bool) -> None:
     environ = {"BROWSERJOBS_STORE": str(tmp_path / "jobs.sqlite3"), "BROWSERJOBS_ALLOW_START": "1"}
