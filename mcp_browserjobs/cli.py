@@ -21,8 +21,6 @@ from .errors import (
     BrowserJobsError,
     ConfigError,
     InvalidArgumentError,
-    ProviderUnavailableError,
-    RateLimitedError,
     RetiredError,
     UnknownReferenceError,
 )
@@ -454,5 +452,4 @@ async def _found(tracker: Tracker, job: str) -> JobRef:
             failures += 1
             if failures == 1:
                 complain(sentences.explain(trouble, tracker))
-            wish = trouble.retry_after if isinstance(trouble, RateLimitedError | ProviderUnavailableError) else None
-            await anyio.sleep(pace.backoff(failures, wish, pace.BRIEFEST))
+            await anyio.sleep(pace.backoff(failures, trouble.retry_after, pace.BRIEFEST))

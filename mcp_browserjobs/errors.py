@@ -6,7 +6,12 @@ The sentences a person or an assistant reads are made of these in one place, `se
 
 
 class BrowserJobsError(Exception):
-    """The base of all of them."""
+    """The base of all of them.
+
+    `retry_after` is in how many seconds it is worth asking again, None where nobody said.
+    """
+
+    retry_after: float | None = None
 
 
 class ConfigError(BrowserJobsError):

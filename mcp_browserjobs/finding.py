@@ -12,8 +12,6 @@ from .errors import (
     AmbiguousReferenceError,
     BrowserJobsError,
     JobNotFoundError,
-    ProviderUnavailableError,
-    RateLimitedError,
     RetiredError,
     UnknownOutcomeError,
     UnknownReferenceError,
@@ -191,7 +189,6 @@ class Finder:
         now, status = self._clock(), record.job.status
         rhythm = await self._store.rhythm(record.ref) if status is JobStatus.RUNNING else []
         latest = [] if status.final else await self._store.latest_events(record.ref, LATEST_EVENTS)
-        retry = problem.retry_after if isinstance(problem, RateLimitedError | ProviderUnavailableError) else None
         return JobView(
             reference=str(record.ref),
             now=now,
@@ -201,7 +198,7 @@ class Finder:
             stalled_seconds=eventlog.stalled_seconds(status, rhythm, record.changed_at, record.detailed_at or NEVER),
             stale=problem is not None,
             problem=problem,
-            retry_after=retry,
+            retry_after=problem.retry_after if problem else None,
             able=self._able(record.ref.account),
         )
 

@@ -263,9 +263,10 @@ class Tracker:
         """
         found = await self._finder.find(text)
         record = found.looked or await self.store.load(found.ref)
-        known = record is not None and record.job.status.final and await self.store.result(record.ref) is not None
-        view = await self._finder.view(record) if known and record else await self._finder.look(found)
-        whole = await self.store.result(view.seen.ref)
+        view = await self._finder.view(record) if record and record.job.status.final else None
+        if view is None or view.result is None:
+            view = await self._finder.look(found)
+        whole = view.result if view.result is not None else await self.store.result(view.seen.ref)
         if whole is None:
             raise NotAvailableError("result", view.status.value)
         try:

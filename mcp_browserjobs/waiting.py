@@ -6,7 +6,7 @@ from datetime import datetime
 
 import anyio
 
-from .errors import PASSING, BrowserJobsError, ProviderUnavailableError, RateLimitedError
+from .errors import PASSING, BrowserJobsError
 from .finding import Finder
 from .store import Store
 from .views import JobView, Need, Progress, Until
@@ -90,12 +90,9 @@ class Wait:
                 view = await self.finder.look_when_due(found)
             except PASSING as trouble:
                 failures += 1
-                retry = (
-                    trouble.retry_after if isinstance(trouble, RateLimitedError | ProviderUnavailableError) else None
-                )
                 now = self.clock()
-                self._tell(text, JobView(text, now, problem=trouble, stale=True, retry_after=retry))
-                await anyio.sleep(pace.backoff(failures, retry, pace.BRIEFEST))
+                self._tell(text, JobView(text, now, problem=trouble, stale=True, retry_after=trouble.retry_after))
+                await anyio.sleep(pace.backoff(failures, trouble.retry_after, pace.BRIEFEST))
             else:
                 return view, known.events if known else view.seen.events
 

@@ -115,9 +115,12 @@ class Looker:
         return looked
 
     def _remember_failure(self, ref: JobRef, error: BrowserJobsError) -> None:
+        """Keep the failure for those who ask again at once; the oldest stand first, and go when they are old."""
         now = self._clock()
-        recent = {one: fail for one, fail in self._failed.items() if now - fail[0] < timedelta(seconds=SPACING_SECONDS)}
-        self._failed = {**recent, ref: (now, error)}
+        self._failed.pop(ref, None)
+        self._failed[ref] = (now, error)
+        while (now - self._failed[oldest := next(iter(self._failed))][0]).total_seconds() >= SPACING_SECONDS:
+            del self._failed[oldest]
 
     @asynccontextmanager
     async def asking(self, account: str, *, seconds: float = LOOK_SECONDS) -> AsyncIterator[Provider]:

@@ -11,7 +11,7 @@ from uuid import uuid4
 import anyio
 from anyio.abc import TaskGroup
 
-from ..errors import PASSING, BrowserJobsError, ProviderUnavailableError, RateLimitedError
+from ..errors import PASSING, BrowserJobsError, ProviderUnavailableError
 from ..jobs import JobRef, JobStatus
 from ..store import Record, Store
 from . import pace
@@ -225,12 +225,7 @@ class Watcher:
             last = record.checked_at
         if watch.failures and watch.tried_at:
             last = max(watch.tried_at, last or watch.tried_at)
-            wish = (
-                watch.trouble.retry_after
-                if isinstance(watch.trouble, RateLimitedError | ProviderUnavailableError)
-                else None
-            )
-            usual = pace.backoff(watch.failures, wish, usual)
+            usual = pace.backoff(watch.failures, watch.trouble.retry_after if watch.trouble else None, usual)
         if last is None or last > now + timedelta(seconds=pace.LONGEST):
             return 0.0
         return (last - now).total_seconds() + usual
