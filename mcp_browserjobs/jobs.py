@@ -190,6 +190,16 @@ class Sighting(_Frozen):
     provider_status: str
 
 
+class Change(_Frozen):
+    """What a provider tells of a job without being asked again; one that says nothing tells that all is quiet.
+
+    `sighting` is the status word, where it came along; `page` holds the events since the last change.
+    """
+
+    sighting: Sighting | None = None
+    page: EventPage = EventPage(events=())
+
+
 class Job(_Frozen):
     """One look at a job, in our words. What the provider did not say is None or empty.
 

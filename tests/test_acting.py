@@ -17,10 +17,11 @@ from mcp_browserjobs.errors import (
     UnknownOutcomeError,
 )
 from mcp_browserjobs.jobs import EventKind, JobStatus
+from mcp_browserjobs.providers.base import InProcess
 from mcp_browserjobs.simulator.script import Ask, Finish, Queued, Script, Step
 from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.tracker import Tracker
-from tests.stage import Wire, new_world, tracker_in
+from tests.stage import new_world, tracker_in
 
 pytestmark = pytest.mark.anyio
 
@@ -130,7 +131,7 @@ async def test_a_cancel_is_verified_and_may_be_repeated(world: World, provider: 
         assert len(posts(world)) == 1
 
 
-class Deaf(Wire):
+class Deaf(InProcess):
     """Carries requests until the first that is no GET, and none after that."""
 
     deaf = False
@@ -242,7 +243,7 @@ async def test_dari_is_told_the_portal_and_the_form(world: World) -> None:
         assert acted.view.reference.startswith("dari:demo-org/contact_form/")
 
 
-class Slow(Wire):
+class Slow(InProcess):
     """Carries a request that is no GET only after a while, or loses its reply."""
 
     seconds = 0.0
@@ -254,6 +255,7 @@ class Slow(Wire):
         await anyio.sleep(self.seconds)
         response = await super().handle_async_request(request)
         if self.loses:
+            await response.aclose()
             raise httpx2.ReadError("lost", request=request)
         return response
 
@@ -359,12 +361,13 @@ async def test_a_kill_between_request_and_reply_starts_one_run(world: World, tmp
         assert len(world.jobs("gobii")) == 1
 
 
-class Hanging(Wire):
+class Hanging(InProcess):
     """Carries a request that is no GET, and never brings its reply."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         response = await super().handle_async_request(request)
         if request.method != "GET":
+            await response.aclose()
             await anyio.sleep_forever()
         return response
 

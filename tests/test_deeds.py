@@ -14,11 +14,12 @@ import pytest
 
 from mcp_browserjobs import deeds
 from mcp_browserjobs.acting import Actor
+from mcp_browserjobs.providers.base import InProcess
 from mcp_browserjobs.simulator import variables
 from mcp_browserjobs.simulator.script import Ask, Finish, Outage, PretendJob, Queued, Script, Step
 from mcp_browserjobs.simulator.world import World
 from tests.shell import Place, lines, served
-from tests.stage import Wire, new_world, tracker_in
+from tests.stage import new_world, tracker_in
 
 DONE = Script("Compare prices", (Queued(1), Step("Opened the shop"), Finish("There.")))
 ENDLESS = Script("Read everything", (Queued(1), Step("Began"), Step("Reads on", 1e6)))
@@ -247,7 +248,7 @@ def test_a_start_of_which_nobody_knows_whether_it_happened_is_5(place: Place) ->
     assert result.stderr.startswith("It cannot be told whether Gobii did that; see mcp-browserjobs jobs")
 
 
-class Slow(Wire):
+class Slow(InProcess):
     """Takes its time with whatever is more than a look."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

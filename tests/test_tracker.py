@@ -20,10 +20,11 @@ from mcp_browserjobs.errors import (
     UnknownReferenceError,
 )
 from mcp_browserjobs.jobs import JobStatus, KeyState
+from mcp_browserjobs.providers.base import InProcess
 from mcp_browserjobs.simulator.script import Ask, Finish, Outage, Queued, RateLimit, Script, Stall, Step
 from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.store import Record
-from tests.stage import HOST, Wire, new_world, tracker_in
+from tests.stage import HOST, new_world, tracker_in
 
 pytestmark = pytest.mark.anyio
 
@@ -401,7 +402,7 @@ async def test_a_job_that_left_no_result(world: World) -> None:
             await tracker.result(f"dari:{job.id}")
 
 
-class Laborious(Wire):
+class Laborious(InProcess):
     """Takes its time over each page of a log, and after some of them wants no more."""
 
     seconds = 0.0

@@ -50,6 +50,7 @@ class Dari(Vendor):
     name = "dari"
     prefix = "DARI"
     base = "/dari"
+    example_task = "contact_form"
     id_prefix = f"{ORG}/{PORTAL}/"
     variables: ClassVar = {"DARI_ORG": ORG}
 

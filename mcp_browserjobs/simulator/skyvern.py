@@ -55,6 +55,7 @@ class Skyvern(Vendor):
     name = "skyvern"
     prefix = "SKYVERN"
     base = "/skyvern"
+    takes_words = False
     id_prefix = "wr_"
 
     @classmethod

@@ -52,6 +52,10 @@ class Vendor(ABC):
     """What stands before the UUID in the id of a job."""
     variables: ClassVar[Mapping[str, str]] = {}
     """Further variables that point at it."""
+    example_task: ClassVar[str] = ""
+    """What a job is made from, where that is no free text."""
+    takes_words: ClassVar[bool] = True
+    """Whether an answer to a question is free text, and not just its first option."""
 
     def __init__(self, world: World) -> None:
         self.world = world

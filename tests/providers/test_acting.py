@@ -23,6 +23,7 @@ from mcp_browserjobs.errors import (
 )
 from mcp_browserjobs.jobs import TITLE_CHARACTERS, JobStatus
 from mcp_browserjobs.screenshots import is_image
+from mcp_browserjobs.simulator import simulators
 from mcp_browserjobs.simulator.archives import Hostile
 from mcp_browserjobs.simulator.script import Finish, Outage, Queued, RateLimit, Script, Step
 from mcp_browserjobs.simulator.stories import asking
@@ -35,10 +36,6 @@ pytestmark = pytest.mark.anyio
 LONG = Script(beats=(Queued(5), *(Step(f"Read page {page}", 60) for page in range(30)), Finish("Read.")))
 TASK = "Compare the prices of seven kettles and of one very red teapot, and say which of them to take"
 """Longer than a title."""
-PORTALS = {"dari": "contact_form"}
-"""What a task is where it is no free text."""
-WITHOUT_WORDS = {"skyvern"}
-"""Where an answer is no more than the first option, and carries no text."""
 ORG = "demo-org"
 
 Act = Callable[[Any, str], Awaitable[object]]
@@ -48,6 +45,11 @@ def having(*methods: str) -> pytest.MarkDecorator:
     """The providers that can do this."""
     able = [name for name in providers.names() if all(hasattr(providers.load(name), method) for method in methods)]
     return pytest.mark.parametrize("provider", able)
+
+
+def task_of(provider: str) -> str:
+    """What a job of this provider can be started with."""
+    return simulators()[provider].example_task or TASK
 
 
 @pytest.fixture
@@ -116,10 +118,11 @@ async def test_a_question_is_answered_once(provider: str, world: World) -> None:
         assert question is not None
         with pytest.raises(ConflictError):
             await adapter.answer_question(job.id, "another", "blue")
-        answer = question.options[0] if provider in WITHOUT_WORDS else "blue — «bleu»"
+        takes_words = simulators()[provider].takes_words
+        answer = "blue — «bleu»" if takes_words else question.options[0]
         await adapter.answer_question(job.id, question.id, answer)
         [(_, words)] = job.answers.values()
-        assert words == answer or provider in WITHOUT_WORDS
+        assert words == answer or not takes_words
         await anyio.sleep(2)
         assert await status(tracker, provider, job.id) is JobStatus.RUNNING
         with pytest.raises(ConflictError):
@@ -130,7 +133,7 @@ async def test_a_question_is_answered_once(provider: str, world: World) -> None:
 async def test_a_started_job_runs_under_the_id_that_was_told(provider: str, world: World) -> None:
     async with tracker_in(world, DARI_ORG=ORG) as tracker:
         adapter = able(tracker, provider)
-        started = await adapter.start_job(PORTALS.get(provider, TASK), {})
+        started = await adapter.start_job(task_of(provider), {})
         [job] = world.jobs(provider)
         assert started.id == job.id == tracker.provider(provider).canonical_id(started.id)
         assert await status(tracker, provider, started.id) is JobStatus.QUEUED
@@ -251,7 +254,7 @@ ACTS: dict[str, Act] = {
     "fetch_screenshot": lambda adapter, job_id: adapter.fetch_screenshot(job_id, -1),
     "fetch_log": lambda adapter, job_id: adapter.fetch_log(job_id),
     "fetch_links": lambda adapter, job_id: adapter.fetch_links(job_id),
-    "start_job": lambda adapter, _: adapter.start_job(PORTALS.get(adapter.name, TASK), {}),
+    "start_job": lambda adapter, _: adapter.start_job(task_of(adapter.name), {}),
 }
 EVERYTHING = [(name, act) for name in providers.names() for act in ACTS if hasattr(providers.load(name), act)]
 ON_A_JOB = [(name, act) for name, act in EVERYTHING if act != "start_job"]

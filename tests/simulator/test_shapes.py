@@ -4,7 +4,6 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -12,72 +11,21 @@ import httpx2
 import pytest
 
 from mcp_browserjobs.simulator.gobii import AGENT
-from mcp_browserjobs.simulator.script import Fail, Finish, Queued, Script, Step
+from mcp_browserjobs.simulator.script import Script
 from mcp_browserjobs.simulator.skyvern_objects import AGENT as SKYVERN_AGENT
-from mcp_browserjobs.simulator.stories import QUICK, asking
+from mcp_browserjobs.simulator.stories import QUICK
 from mcp_browserjobs.simulator.world import World
+from tests.simulator.shapes import MOMENTS, PAYLOADS, SCRIPTS, Shapes, check, documented, get, kind
 
 pytestmark = pytest.mark.anyio
 
-PAYLOADS = Path(__file__).parent.parent / "providers" / "payloads"
 KEYS = {"X-API-Key": "demo-key", "X-Browser-Use-API-Key": "demo-key"}
-SCRIPTS = {
-    "quick": QUICK,
-    "failing": Script(beats=(Queued(), Step("Looked"), Fail("boom"))),
-    "prose": Script(beats=(Queued(), Finish("Done.", goal_met=None))),
-    "asking": asking(patience=5),
-    "held": Script(beats=(Step("Looked", 60), Finish())),
-}
-NAMES = {type(None): "null", bool: "boolean", int: "number", float: "number", str: "string", list: "array"}
-
-
-def kind(value: object) -> str:
-    """What JSON calls it."""
-    return NAMES.get(type(value), "object")
-
-
-def documented(provider: str, name: str) -> Any:
-    return json.loads((PAYLOADS / provider / f"{name}.json").read_text("utf-8"))
-
-
-def check(value: dict[str, Any], fields: dict[str, str]) -> None:
-    """It has these fields and no others, each of one of its types."""
-    assert value.keys() <= fields.keys()
-    for name, kinds in fields.items():
-        found = kind(value[name]) if name in value else "absent"
-        assert "any" in kinds.split("|") or found in kinds.split("|"), (name, found)
-
-
-class Shapes:
-    """The objects of a provider's documentation."""
-
-    def __init__(self, provider: str) -> None:
-        self.objects: dict[str, dict[str, str]] = documented(provider, "fields")["objects"]
-
-    def check(self, name: str, *values: dict[str, Any]) -> None:
-        for value in values:
-            check(value, self.objects[name])
 
 
 @pytest.fixture
 async def client(client: httpx2.AsyncClient) -> httpx2.AsyncClient:
     client.headers.update(KEYS)
     return client
-
-
-@pytest.fixture(params=SCRIPTS)
-def script(request: pytest.FixtureRequest) -> Script:
-    return SCRIPTS[request.param]
-
-
-async def get(client: httpx2.AsyncClient, path: str) -> Any:
-    response = await client.get(path)
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-MOMENTS = 8
-"""Looks at a job, some seconds apart, until every script is through."""
 
 
 async def test_dari(client: httpx2.AsyncClient, world: World, script: Script) -> None:

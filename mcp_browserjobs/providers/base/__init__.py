@@ -1,6 +1,7 @@
 """What every provider is made of: the Provider class, the abilities it may have, and the one HTTP client."""
 
 from .abilities import (
+    AwaitsChanges,
     CancelsJobs,
     ChecksKey,
     KeepsLogs,
@@ -11,6 +12,7 @@ from .abilities import (
     ReportsStatus,
     ResumesJobs,
     StartsJobs,
+    StreamsChanges,
     TakesAnswers,
     TakesPictures,
 )
@@ -25,6 +27,7 @@ from .http import (
     fields_of,
     retry_after,
 )
+from .in_process import InProcess
 from .provider import (
     UUID,
     Provider,
@@ -42,10 +45,12 @@ __all__ = [
     "MAX_BODY_BYTES",
     "UUID",
     "Access",
+    "AwaitsChanges",
     "CancelsJobs",
     "ChecksKey",
     "Connections",
     "Http",
+    "InProcess",
     "KeepsLogs",
     "ListsJobs",
     "Model",
@@ -58,6 +63,7 @@ __all__ = [
     "ReportsStatus",
     "ResumesJobs",
     "StartsJobs",
+    "StreamsChanges",
     "TakesAnswers",
     "TakesPictures",
     "Wire",

@@ -1,13 +1,13 @@
 """What a provider may be able to do besides telling how a job is: a protocol each, and no flags."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Protocol, runtime_checkable
 
 from pydantic import (
     JsonValue,
 )
 
-from ...jobs import EventPage, JobPage, Link, Picture, Sighting, Started
+from ...jobs import Change, EventPage, JobPage, Link, Picture, Sighting, Started
 
 
 @runtime_checkable
@@ -25,6 +25,33 @@ class ReportsEvents(Protocol):
 
     async def fetch_events(self, job_id: str, cursor: str | None) -> EventPage:
         """The events after `cursor` (from the first, when None), oldest first, one page of them."""
+        ...
+
+
+@runtime_checkable
+class AwaitsChanges(Protocol):
+    """Answers a question about a job only when there is something new (a long poll)."""
+
+    async def await_change(self, job_id: str, cursor: str | None) -> Change:
+        """What has happened after `cursor`, which is that of `fetch_events` too, as soon as anything has.
+
+        One request. When nothing happens for a minute or so it ends with a change that says nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class StreamsChanges(Protocol):
+    """Tells what happens to a job while it happens, over one request that stays open.
+
+    Where there is no `fetch_events`, the stream is also the only way to the events.
+    """
+
+    def stream_changes(self, job_id: str, cursor: str | None) -> AsyncGenerator[Change]:
+        """What has happened after `cursor` (from the first, when None), and then what happens.
+
+        Ends when the provider ends it, which it does with the job. A sign of life is a change that says nothing.
+        """
         ...
 
 

@@ -8,6 +8,7 @@ from typing import Self
 import httpx2
 
 from .http import Access, Http
+from .in_process import InProcess
 from .provider import Provider
 
 TIMEOUT = httpx2.Timeout(None, connect=10)
@@ -29,7 +30,7 @@ class Connections:
     @classmethod
     def to_app(cls, app: Callable[..., Awaitable[None]]) -> Self:
         """Connections that end at an ASGI application in this process, whatever host is asked."""
-        return cls(httpx2.ASGITransport(app))
+        return cls(InProcess(app))
 
     def open(self, provider: type[Provider], access: Access, options: Mapping[str, str]) -> Provider:
         """The provider as this account reaches it."""

@@ -3,12 +3,13 @@
 import json
 import math
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
+from typing import cast
 from urllib.parse import urlsplit
 
 import httpx2
@@ -36,6 +37,7 @@ from .wire import Model
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """More than this is no status answer: reading stops there."""
 
+MAX_EVENT_BYTES = 1024 * 1024
 LONGEST_RETRY = 600.0
 
 
@@ -108,6 +110,40 @@ class Http:
     async def patch(self, path: str, *, body: JsonValue, accept: tuple[int, ...] = ()) -> Reply:
         """PATCH with `body` as JSON. Answers and failures as in `post`."""
         return await self._send("PATCH", path, params=None, body=body, accept=accept)
+
+    async def delete(self, path: str, *, accept: tuple[int, ...] = ()) -> Reply:
+        """DELETE without a body. Answers and failures as in `post`."""
+        return await self._send("DELETE", path, params=None, body=None, accept=accept)
+
+    async def location(self, path: str) -> str | None:
+        """Where a GET of `path` redirects to, without going there; None when it does not. Failures as in `get`."""
+        url, headers = self._access.base_url + path, {**self._headers, "Accept": "*/*"}
+        async with self._answer("GET", url, headers) as response:
+            if response.has_redirect_location:
+                return str(response.headers["location"])
+            if response.is_success:
+                return None
+            raise self._failure("GET", response.status_code, response.headers)
+
+    async def stream(self, path: str, *, params: Mapping[str, str | int] | None = None) -> AsyncGenerator[JsonValue]:
+        """GET a stream of server-sent events: the JSON of each, as they come. Close it when you leave early.
+
+        Raises:
+            ProviderUnavailableError: the connection broke. Others as in `get`.
+            UnexpectedResponseError: it is no such stream, an event is no JSON or over a mebibyte.
+        """
+        url, headers = self._access.base_url + path, {**self._headers, "Accept": "text/event-stream"}
+        async with self._answer("GET", url, headers, params=params) as response:
+            if not response.is_success:
+                raise self._failure("GET", response.status_code, response.headers)
+            source = aiter(httpx2.EventSource(response, max_event_size=MAX_EVENT_BYTES))
+            try:
+                async with aclosing(cast("AsyncGenerator[httpx2.ServerSentEvent]", source)) as events:
+                    async for event in events:
+                        if event.data:
+                            yield self._json(event.data.encode(), response.status_code)
+            except httpx2.SSEError:
+                raise self.unexpected("no stream of events") from None
 
     async def get_bytes(
         self, path: str, *, params: Mapping[str, str | int] | None = None, most: int = MAX_BODY_BYTES

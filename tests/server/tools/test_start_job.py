@@ -6,9 +6,10 @@ import anyio
 import httpx2
 import pytest
 
+from mcp_browserjobs.providers.base import InProcess
 from mcp_browserjobs.simulator.world import World
 from tests.server.connected import ERAS, connected, refusal, told
-from tests.stage import Wire, new_world
+from tests.stage import new_world
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +35,7 @@ async def test_a_job_is_started_once_and_followed_by_its_reference(world: World,
     assert waited["jobs"][0]["status"] == "completed"
 
 
-class Slow(Wire):
+class Slow(InProcess):
     """Carries a request that is no GET after some seconds."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

@@ -12,11 +12,12 @@ from mcp import Client
 from mcp.server.mcpserver import Context
 from mcp.types import Implementation
 
+from mcp_browserjobs.providers.base import InProcess
 from mcp_browserjobs.server.tools.wait_for_result import told as telling
 from mcp_browserjobs.simulator.script import FOREVER, Ask, Fail, Finish, Outage, Queued, Script, Stall, Step
 from mcp_browserjobs.simulator.world import World
 from tests.server.connected import ERAS, connected, refusal, serving, told
-from tests.stage import Wire, new_world
+from tests.stage import new_world
 
 pytestmark = pytest.mark.anyio
 
@@ -199,7 +200,7 @@ async def test_progress_counts_the_jobs_that_are_done(world: World) -> None:
     assert messages[-1] == "1 of 2 done"
 
 
-class Slow(Wire):
+class Slow(InProcess):
     """Takes longer for each request than a client is left without a report."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
