@@ -603,5 +603,5 @@ def test_the_command_line_imports_only_what_every_command_needs() -> None:
 
 def test_a_server_over_stdio_does_without_colours_and_pretence() -> None:
     heavy = ("rich", "mcp_browserjobs.simulator", "mcp_browserjobs.screen", "mcp_browserjobs.demo")
-    code = f"import sys, mcp_browserjobs.server.serve; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, mcp_browserjobs.server.stdio; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"  # noqa: S603 - ours

@@ -1,6 +1,7 @@
 """One look at a job: ask its provider, make what it says fit, write it down."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,10 +17,12 @@ from ..errors import (
     JobNotFoundError,
     ProviderUnavailableError,
     RateLimitedError,
+    UnexpectedResponseError,
 )
 from ..jobs import (
     TITLE_CHARACTERS,
     Artifact,
+    Change,
     Event,
     EventPage,
     FailureKind,
@@ -30,15 +33,18 @@ from ..jobs import (
     KeyState,
     LinkKind,
 )
-from ..providers.base import Provider, ReportsEvents, ReportsStatus
+from ..providers.base import AwaitsChanges, Provider, ReportsEvents, ReportsStatus, StreamsChanges
 from ..reported import clean, cleaned, status_word, without_capability_links
 from ..store import AccountState, Record, Store
 from . import pace
+from .feed import all_by_now, listening, told_in
 
 First = TypeVar("First")
 Second = TypeVar("Second")
 
 LOOK_SECONDS = 30.0
+SILENCE_SECONDS = 90.0
+"""A feed without any sign of life for so long is taken to be broken."""
 SPACING_SECONDS = 1.0
 EVENT_PAGES, EVENT_SECONDS = 100, 15.0
 """So much of a long log is read in one look; the next one goes on there."""
@@ -134,8 +140,7 @@ class Looker:
         """
         provider = self._provider(account)
         state = await self._store.account(account)
-        resting = (state.rest_until - self._clock()).total_seconds()
-        if 0 < resting <= pace.REST_LONGEST:
+        if resting := self._resting(state):
             raise RateLimitedError(provider.name, account, retry_after=resting)
         try:
             with anyio.fail_after(seconds):
@@ -147,14 +152,21 @@ class Looker:
             await self._key_works(account, state)
             raise
         except AuthenticationError:
+            state = await self._store.account(account)
             await self._store.set_account(account, replace(state, key=KeyState.REFUSED))
             raise
         except RateLimitedError as error:
+            state = await self._store.account(account)
             strikes = state.strikes + 1
             error.retry_after = pace.rest(strikes, error.retry_after)
             until = self._clock() + timedelta(seconds=error.retry_after)
             await self._store.set_account(account, replace(state, rest_until=until, strikes=strikes))
             raise
+
+    def _resting(self, state: AccountState) -> float:
+        """Seconds for which an account rests, 0 when it does not (nor when the clock was set back since)."""
+        seconds = (state.rest_until - self._clock()).total_seconds()
+        return seconds if 0 < seconds <= pace.REST_LONGEST else 0.0
 
     async def _key_works(self, account: str, before: AccountState) -> None:
         works = replace(before, key=KeyState.WORKS, strikes=0)
@@ -167,6 +179,49 @@ class Looker:
             return False
         now = self._clock()
         return (now - record.detailed_at).total_seconds() < pace.detail_interval(record.age(now))
+
+    def tells(self, account: str) -> bool:
+        """Whether an account's provider tells of changes by itself."""
+        return isinstance(self._provider(account), AwaitsChanges | StreamsChanges)
+
+    async def follow(self, record: Record, *, spacing: float, keep_on: Callable[[], Awaitable[bool]]) -> None:
+        """Write down what a provider tells of a job by itself, from where `record` stands.
+
+        Returns when the provider ends that, when the account has to rest, or as soon as `keep_on` says no after
+        something was written down.
+
+        Args:
+            spacing: seconds between two requests, where it takes one for each change.
+
+        Raises:
+            ProviderUnavailableError: it broke, or there was no sign of life for SILENCE_SECONDS. Others as in `look`.
+        """
+        ref, locator = record.ref, record.locator or record.ref.id
+        async with self.asking(ref.account, seconds=math.inf) as provider:
+            if not isinstance(provider, AwaitsChanges | StreamsChanges):
+                raise TypeError(provider.name)
+            async with listening(provider, locator, record.cursor, spacing=spacing) as feed:
+                told = True
+                while told:
+                    with anyio.fail_after(SILENCE_SECONDS):
+                        changes = await feed.batch()
+                    if changes:
+                        with anyio.fail_after(LOOK_SECONDS):
+                            await self._take(provider, ref, locator, changes)
+                    resting = self._resting(await self._store.account(ref.account))
+                    told = bool(changes) and not resting and await keep_on()
+
+    async def _take(self, provider: Provider, ref: JobRef, locator: str, changes: Sequence[Change]) -> None:
+        """Write down what was told; the job itself is read where its status changed, or was not read for long."""
+        page = told_in(changes)
+        words = [status_word(change.sighting.provider_status) for change in changes if change.sighting]
+        async with self._locks.setdefault(ref, anyio.Lock()):
+            record = await self._store.load(ref)
+            job = record.job if record and self._is_known_well(record) else None
+            if job is None or words[-1:] not in ([], [job.provider_status]):
+                job = await provider.fetch_job(locator)
+            looked = await self._write(provider, job, ref, record, locator, page)
+        self._on_record(record, looked)
 
     async def _ask(
         self, provider: Provider, ref: JobRef, record: Record | None, locator: str, *, followed: bool, thrifty: bool
@@ -183,14 +238,14 @@ class Looker:
                 return await self._store.record_sighting(ref, sighting, now=self._clock()) or known
             known = None
         page = None
-        if isinstance(provider, ReportsEvents) and (followed or not known):
+        if isinstance(provider, ReportsEvents | StreamsChanges) and (followed or not known):
             cursor = record.cursor if record else None
-            job, page = await _together(provider.fetch_job(locator), provider.fetch_events(locator, cursor))
+            job, page = await _together(provider.fetch_job(locator), _events(provider, locator, cursor))
         else:
             job = await provider.fetch_job(locator)
         told = (job.status, status_word(job.provider_status))
         same = known is not None and (known.job.status, known.job.provider_status) == told
-        whole = followed or not same or not isinstance(provider, ReportsEvents)
+        whole = followed or not same or not isinstance(provider, ReportsEvents | StreamsChanges)
         return await self._write(provider, job, ref, record, locator, page, whole=whole)
 
     async def _write(
@@ -210,13 +265,13 @@ class Looker:
         What has been read counts, though trouble keeps the rest back.
         """
         events, links, cursor = list(job.events), job.links, record.cursor if record else None
-        if whole and isinstance(provider, ReportsEvents):
+        if whole and isinstance(provider, ReportsEvents | StreamsChanges):
             ended = job.status.final and not (record and record.job.status.final)
             once_more = page is not None and ended
             since = anyio.current_time()
             for _ in range(EVENT_PAGES):
                 try:
-                    page = page or await provider.fetch_events(locator, cursor)
+                    page = page or await _events(provider, locator, cursor)
                 except PASSING:
                     if not events:
                         raise
@@ -242,6 +297,19 @@ class Looker:
             cursor=cursor,
             whole=whole,
         )
+
+
+async def _events(provider: ReportsEvents | StreamsChanges, locator: str, cursor: str | None) -> EventPage:
+    """The events after `cursor`, as far as they can be had by now.
+
+    Where a stream is the only way to them, a broken one must not hide how the job is: they are read once it works.
+    """
+    if isinstance(provider, ReportsEvents):
+        return await provider.fetch_events(locator, cursor)
+    try:
+        return await all_by_now(provider, locator, cursor)
+    except (JobNotFoundError, ProviderUnavailableError, UnexpectedResponseError):
+        return EventPage(events=())
 
 
 async def _together(first: Coroutine[Any, Any, First], second: Coroutine[Any, Any, Second]) -> tuple[First, Second]:

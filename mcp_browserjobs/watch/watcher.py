@@ -1,6 +1,7 @@
 """Who looks: one loop a job, however many wait for it, in this process and in its siblings."""
 
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,12 +16,16 @@ from ..errors import PASSING, BrowserJobsError, ProviderUnavailableError
 from ..jobs import JobRef, JobStatus
 from ..store import Record, Store
 from . import pace
+from .feed import SPACING_SECONDS
+from .groups import ungrouped
 from .look import Looker
 
 SIBLING_SECONDS = 0.5
 """How often a process reads what its siblings wrote."""
 BEAT_SECONDS = 2.0
 LEASE_RETRY_SECONDS = 1.0
+MOST_FEEDS = 40
+"""So many jobs are told of by their providers at once, each over a connection of its own; the others are looked at."""
 PROVISIONAL_SECONDS = 900.0
 """For so long a cancelled job is watched on where the provider may change its mind."""
 
@@ -32,7 +37,8 @@ class Watch:
     """One job that somebody waits for. `record` and `trouble` are current; `changed` tells of the next change.
 
     `trouble` is what the last look met, None after a good one. `ended` says that nobody looks any more: the job
-    is over, or `trouble` will not pass by itself.
+    is over, or `trouble` will not pass by itself. `due` wants a look at once. `feeds_ended` counts the feeds that
+    ended without having told anything, and before `feed_from` none is opened.
     """
 
     ref: JobRef
@@ -44,6 +50,9 @@ class Watch:
     following: int = 0
     failures: int = 0
     tried_at: datetime | None = None
+    due: bool = False
+    feeds_ended: int = 0
+    feed_from: datetime | None = None
     poked: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
@@ -84,13 +93,14 @@ class Watcher:
         self._on_change = on_change
         self.process = uuid4().hex
         self._errands = 0
+        self._feeds = 0
         self._watches: dict[JobRef, Watch] = {}
         self._tasks: TaskGroup | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Loops run as long as this does. What is raised within comes out as it is, in no group."""
-        try:
+        with ungrouped():
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks
                 if self._store.shared:
@@ -98,15 +108,10 @@ class Watcher:
                 try:
                     yield
                 finally:
+                    self._tasks = None
                     tasks.cancel_scope.cancel()
                     with anyio.CancelScope(shield=True):
                         await self._store.leave(self.process)
-        except BaseExceptionGroup as group:
-            if len(group.exceptions) > 1:
-                raise
-            raise group.exceptions[0] from None
-        finally:
-            self._tasks = None
 
     @property
     def watched(self) -> int:
@@ -195,11 +200,14 @@ class Watcher:
                 await anyio.sleep(LEASE_RETRY_SECONDS)
                 continue
             if (delay := self._delay(watch)) > 0:
-                poked = watch.poked
-                with anyio.move_on_after(delay):
+                poked, until_feed = watch.poked, self._until_feed(watch)
+                if watch.record and until_feed <= 0:
+                    await self._follow(watch, watch.record)
+                    continue
+                with anyio.move_on_after(min(delay, until_feed)):
                     await poked.wait()
                 continue
-            watch.tried_at = self._clock()
+            watch.tried_at, watch.due = self._clock(), False
             try:
                 await self._looker.look(watch.ref, followed=watch.following > 0, thrifty=True, spacing=0)
             except PASSING as trouble:
@@ -208,6 +216,33 @@ class Watcher:
                     watch.trouble = trouble
                     watch.tell()
                 watch.trouble = trouble
+
+    def _until_feed(self, watch: Watch) -> float:
+        """Seconds until the provider may be asked to tell by itself how the job goes on."""
+        if watch.record is None or watch.failures or not self._looker.tells(watch.ref.account):
+            return math.inf
+        wait = (watch.feed_from - self._clock()).total_seconds() if watch.feed_from else 0.0
+        return wait if wait > 0 or self._feeds < MOST_FEEDS else math.inf
+
+    async def _follow(self, watch: Watch, record: Record) -> None:
+        """Take what the provider tells by itself. Once it stops, looking goes on, and tells what is the matter."""
+
+        async def keep_on() -> bool:
+            leased = not self._store.shared or await self._store.lease(watch.ref, self.process, now=self._clock())
+            return leased and not self._is_over(watch.record)
+
+        spacing = max(SPACING_SECONDS, self._floor(watch.ref.account))
+        self._feeds += 1
+        try:
+            await self._looker.follow(record, spacing=spacing, keep_on=keep_on)
+        except BrowserJobsError as trouble:
+            log.info("what a job at %s tells by itself broke off: %s", watch.ref.account, type(trouble).__name__)
+        finally:
+            self._feeds -= 1
+        told = watch.record is not None and watch.record.checked_at > record.checked_at
+        watch.feeds_ended = 1 if told else watch.feeds_ended + 1
+        watch.feed_from = self._clock() + timedelta(seconds=pace.backoff(watch.feeds_ended, None, 0.0))
+        watch.due = True
 
     def _delay(self, watch: Watch) -> float:
         """Seconds until the job's next look."""
@@ -226,7 +261,7 @@ class Watcher:
         if watch.failures and watch.tried_at:
             last = max(watch.tried_at, last or watch.tried_at)
             usual = pace.backoff(watch.failures, watch.trouble.retry_after if watch.trouble else None, usual)
-        if last is None or last > now + timedelta(seconds=pace.LONGEST):
+        if watch.due or last is None or last > now + timedelta(seconds=pace.LONGEST):
             return 0.0
         return (last - now).total_seconds() + usual
 

@@ -3,13 +3,14 @@
 import json
 import math
 import re
+from codecs import getincrementaldecoder
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
-from typing import cast
+from typing import Self, cast
 from urllib.parse import urlsplit
 
 import httpx2
@@ -75,16 +76,23 @@ class Http:
         self._headers = {"Accept": "application/json", **headers}
 
     async def get(
-        self, path: str, *, params: Mapping[str, str | int] | None = None, accept: tuple[int, ...] = ()
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        accept: tuple[int, ...] = (),
+        most: int = MAX_BODY_BYTES,
     ) -> Reply:
-        """GET `path` under the base URL. Statuses in `accept` come back as replies; other failures raise.
+        """GET `path` under the base URL, a body of at most `most` bytes.
+
+        Statuses in `accept` come back as replies; other failures raise.
 
         Raises:
             AuthenticationError: 401 or 403. JobNotFoundError: 404. OutOfCreditsError: 402.
             RateLimitedError: 429. ProviderUnavailableError: network, time-out, 5xx.
             UnexpectedResponseError: anything else, and bodies that are no JSON.
         """
-        return await self._send("GET", path, params=params, body=None, accept=accept)
+        return await self._send("GET", path, params=params, body=None, accept=accept, most=most)
 
     async def post(
         self,
@@ -136,9 +144,8 @@ class Http:
         async with self._answer("GET", url, headers, params=params) as response:
             if not response.is_success:
                 raise self._failure("GET", response.status_code, response.headers)
-            source = aiter(httpx2.EventSource(response, max_event_size=MAX_EVENT_BYTES))
             try:
-                async with aclosing(cast("AsyncGenerator[httpx2.ServerSentEvent]", source)) as events:
+                async with aclosing(response.aiter_bytes()) as chunks, aclosing(_events_in(response, chunks)) as events:
                     async for event in events:
                         if event.data:
                             yield self._json(event.data.encode(), response.status_code)
@@ -244,12 +251,13 @@ class Http:
         params: Mapping[str, str | int] | None,
         body: JsonValue,
         accept: tuple[int, ...],
+        most: int = MAX_BODY_BYTES,
     ) -> Reply:
         url = self._access.base_url + path
         async with self._answer(method, url, self._headers, params=params, body=body) as response:
             status = response.status_code
             if status in accept or response.is_success:
-                said = await self._body(response, MAX_BODY_BYTES)
+                said = await self._body(response, most)
                 return Reply(status, None if method != "GET" and not said.strip() else self._json(said, status))
             failure = self._failure(method, status, response.headers)
             if isinstance(failure, RefusedRequestError):
@@ -326,6 +334,30 @@ class Http:
                 return self.unexpected("a redirect to another address")
             case _:
                 return self.unexpected(f"HTTP status {status}")
+
+
+class _Text:
+    """What an EventSource reads of a response; it leaves the generators of a real one open when it is left early."""
+
+    def __init__(self, response: httpx2.Response, chunks: AsyncIterator[bytes]) -> None:
+        self.headers = response.headers
+        self.request = response.request
+        self._chunks = chunks
+        self._decode = getincrementaldecoder("utf-8")("replace").decode
+
+    def aiter_text(self) -> Self:
+        return self
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        return self._decode(await anext(self._chunks))
+
+
+def _events_in(response: httpx2.Response, chunks: AsyncIterator[bytes]) -> AsyncGenerator[httpx2.ServerSentEvent]:
+    source = httpx2.EventSource(cast("httpx2.Response", _Text(response, chunks)), max_event_size=MAX_EVENT_BYTES)
+    return cast("AsyncGenerator[httpx2.ServerSentEvent]", aiter(source))
 
 
 def _may_follow(url: str, base_url: str) -> bool:

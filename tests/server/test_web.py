@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from mcp_browserjobs.errors import ConfigError
 from mcp_browserjobs.server.app import build
-from mcp_browserjobs.server.serve import Transport, application, serve_http
+from mcp_browserjobs.server.web import Transport, application, serve_http
 from mcp_browserjobs.settings import Settings
 from mcp_browserjobs.tracker import Tracker
 
@@ -49,7 +49,7 @@ async def test_a_port_in_use_is_named(tracker: Tracker) -> None:
 )
 async def test_pages_of_other_hosts_are_turned_away(tracker: Tracker, headers: dict[str, str], status: int) -> None:
     server = build(tracker)
-    app = application(server, "http")
+    app = application(server)
     async with server.session_manager.run(), httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as http:
         accept = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
         reply = await http.post("http://localhost/mcp", content=b"{", headers=accept | headers)
@@ -57,22 +57,21 @@ async def test_pages_of_other_hosts_are_turned_away(tracker: Tracker, headers: d
 
 
 async def test_messages_from_other_hosts_are_turned_away_over_sse_too(tracker: Tracker) -> None:
-    app = application(build(tracker), "sse")
+    app = application(build(tracker))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as http:
         reply = await http.post("http://evil.example/messages/", json={})
     assert reply.status_code == 421
 
 
-@pytest.mark.parametrize("transport", ["http", "sse"])
-async def test_health_can_be_asked_for(tracker: Tracker, transport: Transport) -> None:
-    app = application(build(tracker), transport)
+async def test_health_can_be_asked_for(tracker: Tracker) -> None:
+    app = application(build(tracker))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as http:
         reply = await http.get("http://127.0.0.1/healthz")
     assert reply.status_code == 200
     assert reply.json() == {"ok": True}
 
 
-@pytest.mark.parametrize("transport", ["http", "sse"])
+@pytest.mark.parametrize("path", ["/mcp", "/messages/"])
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -83,13 +82,13 @@ async def test_health_can_be_asked_for(tracker: Tracker, transport: Transport) -
     ],
 )
 async def test_where_a_token_is_set_only_who_brings_it_is_let_in(
-    transport: Transport, headers: dict[str, str], status: int
+    path: str, headers: dict[str, str], status: int
 ) -> None:
-    app = application(build(Tracker(Settings(token=SecretStr("s3cret")))), transport)
+    app = application(build(Tracker(Settings(token=SecretStr("s3cret")))))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1") as http:
         assert (await http.get("/elsewhere", headers=headers)).status_code == status
         assert (await http.get("/healthz")).status_code == 200
-        refused = await http.post("/mcp" if transport == "http" else "/messages/", json={})
+        refused = await http.post(path, json={})
     assert refused.status_code == 401
     assert refused.headers["www-authenticate"] == "Bearer"
     assert "s3cret" not in refused.text

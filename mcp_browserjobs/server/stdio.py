@@ -1,0 +1,90 @@
+"""The server over stdin and stdout: one client, until it is gone or the process is told to stop.
+
+It is then gone within two seconds.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import stat
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import anyio
+from mcp.server.stdio import stdio_server
+
+from ..tracker import Tracker
+from .app import Server, build
+from .process import be_gone_soon, log_to_stderr
+
+LONGEST_LINE = 64 * 1024 * 1024
+FAREWELL_SECONDS = 0.2
+"""For so long the client on stdout is still told how its calls and streams ended."""
+
+log = logging.getLogger(__name__)
+
+
+async def serve_stdio(tracker: Tracker) -> None:
+    """Serve one client over stdin and stdout, until it closes stdin or the process is told to stop."""
+    log_to_stderr()
+    server = build(tracker)
+    low = server._lowlevel_server  # noqa: SLF001 - the public way takes no stdin that can be let go of
+    try:
+        async with server.running(), anyio.create_task_group() as tasks:
+            if sys.platform != "win32":
+                tasks.start_soon(_until_told, server, tasks.cancel_scope)
+            async with _stdin() as stdin, stdio_server(stdin=stdin) as (incoming, outgoing):
+                await low.run(incoming, outgoing, low.create_initialization_options())
+            be_gone_soon()
+            tasks.cancel_scope.cancel()
+    except* BrokenPipeError:
+        log.info("the client is gone")
+
+
+async def _until_told(server: Server, serving: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            be_gone_soon()
+            server.stop()
+            await anyio.sleep(FAREWELL_SECONDS)
+            serving.cancel()
+
+
+class _Lines:
+    """The lines of stdin, read without a thread: such a one could not be interrupted."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+
+    def __aiter__(self) -> "_Lines":
+        return self
+
+    async def __anext__(self) -> str:
+        if line := await self._reader.readline():
+            return line.decode(errors="replace")
+        raise StopAsyncIteration
+
+
+@asynccontextmanager
+async def _stdin() -> AsyncIterator["anyio.AsyncFile[str] | None"]:
+    """Stdin where it can be waited for, else None: on Windows, and where it is a file."""
+    if sys.platform == "win32" or not (sys.stdin.isatty() or _is_stream(os.fstat(0).st_mode)):
+        yield None
+        return
+    reader = asyncio.StreamReader(limit=LONGEST_LINE)
+    pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(0), "rb")
+    )
+    try:
+        yield cast("anyio.AsyncFile[str]", _Lines(reader))
+    finally:
+        pipe.close()
+        # A terminal is the shell's again.
+        os.set_blocking(0, True)
+
+
+def _is_stream(mode: int) -> bool:
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)

@@ -1,0 +1,111 @@
+"""What a provider tells by itself, over long polls or a stream: read ahead, so that a listener may stop waiting."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from ..errors import BrowserJobsError
+from ..jobs import Change, EventPage
+from ..providers.base import AwaitsChanges, StreamsChanges
+from .groups import ungrouped
+
+SPACING_SECONDS = 1.0
+"""Between two long polls of one job: whatever comes at once more often is told together."""
+FIRST_WORD_SECONDS, LULL_SECONDS = 2.0, 0.5
+"""A stream that tells nothing for so long, at first and between two words, has told all that there is by now."""
+MOST_CHANGES = 1000
+
+Telling = AwaitsChanges | StreamsChanges
+
+
+class Feed:
+    """What comes in, in batches."""
+
+    def __init__(self, incoming: MemoryObjectReceiveStream[Change | BrowserJobsError]) -> None:
+        self._incoming = incoming
+        self._failure: BrowserJobsError | None = None
+
+    async def batch(self) -> list[Change]:
+        """What has come in since the last batch, at least one change; none when the provider has ended the feed.
+
+        Raises:
+            BrowserJobsError: it broke, and all that came before has been told.
+        """
+        changes: list[Change] = []
+        try:
+            while self._failure is None:
+                item = self._incoming.receive_nowait() if changes else await self._incoming.receive()
+                if isinstance(item, Change):
+                    changes.append(item)
+                else:
+                    self._failure = item
+        except (anyio.WouldBlock, anyio.EndOfStream):
+            pass
+        if self._failure and not changes:
+            raise self._failure
+        return changes
+
+
+@asynccontextmanager
+async def listening(
+    provider: Telling, locator: str, cursor: str | None, *, spacing: float = SPACING_SECONDS
+) -> AsyncIterator[Feed]:
+    """Have a provider tell of a job, from `cursor` on, until this is left; `spacing` lies between two long polls."""
+    outgoing, incoming = anyio.create_memory_object_stream[Change | BrowserJobsError](MOST_CHANGES)
+    if isinstance(provider, StreamsChanges):
+        source = provider.stream_changes(locator, cursor)
+    else:
+        source = _long_polls(provider, locator, cursor, spacing)
+    with ungrouped():
+        async with incoming, anyio.create_task_group() as tasks:
+            tasks.start_soon(_read, source, outgoing)
+            try:
+                yield Feed(incoming)
+            finally:
+                tasks.cancel_scope.cancel()
+
+
+async def all_by_now(provider: Telling, locator: str, cursor: str | None) -> EventPage:
+    """The events that a stream tells at once."""
+    changes: list[Change] = []
+    async with listening(provider, locator, cursor) as feed:
+        while len(changes) < MOST_CHANGES:
+            batch: list[Change] = []
+            with anyio.move_on_after(LULL_SECONDS if changes else FIRST_WORD_SECONDS):
+                batch = await feed.batch()
+            changes += batch
+            if not batch or batch[-1] == Change():
+                break
+    page = told_in(changes)
+    return page.model_copy(update={"has_more": len(changes) >= MOST_CHANGES and page.cursor not in (None, cursor)})
+
+
+def told_in(changes: Sequence[Change]) -> EventPage:
+    """The events of all changes as one page."""
+    pages = [change.page for change in changes]
+    return EventPage(
+        events=tuple(event for page in pages for event in page.events),
+        cursor=next((page.cursor for page in reversed(pages) if page.cursor is not None), None),
+        links=tuple(link for page in pages for link in page.links),
+    )
+
+
+async def _long_polls(
+    provider: AwaitsChanges, locator: str, cursor: str | None, spacing: float
+) -> AsyncGenerator[Change]:
+    while True:
+        change = await provider.await_change(locator, cursor)
+        cursor = cursor if change.page.cursor is None else change.page.cursor
+        yield change
+        await anyio.sleep(spacing)
+
+
+async def _read(source: AsyncGenerator[Change], outgoing: MemoryObjectSendStream[Change | BrowserJobsError]) -> None:
+    async with outgoing, aclosing(source) as changes:
+        try:
+            async for change in changes:
+                await outgoing.send(change)
+        except BrowserJobsError as error:
+            await outgoing.send(error)
