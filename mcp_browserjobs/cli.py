@@ -71,7 +71,8 @@ def serve(
     allow_start: bool,
 ) -> None:
     """Serve MCP: over stdio, or over HTTP at /mcp or /sse."""
-    from .server.serve import serve_http, serve_stdio
+    from .server.stdio import serve_stdio
+    from .server.web import serve_http
 
     async def until_told() -> Exit:
         try:

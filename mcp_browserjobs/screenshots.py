@@ -1,5 +1,6 @@
 """Which of a job's screenshots is meant, and whether what came is one."""
 
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Sequence
 
 from .errors import NotAvailableError
@@ -15,6 +16,15 @@ def is_image(content: bytes) -> bool:
         b"RIFF",
         b"WEBP",
     )
+
+
+def from_base64(text: str) -> bytes | None:
+    """The image that a base64 text or a `data:` URI holds, None when it holds none."""
+    try:
+        content = b64decode(text.rpartition(",")[2], validate=True)
+    except ValueError:
+        return None
+    return content if is_image(content) else None
 
 
 def place_of(index: int, count: int) -> int:

@@ -73,6 +73,10 @@ class Vendor(ABC):
     def check_key(self, request: Request) -> None:
         """Refuse a request without a good key."""
 
+    def worded(self, refusal: RefusedError) -> Json:
+        """The body of a refusal, as this provider puts it."""
+        return refusal.body
+
     def limited(self, _retry_after: str | None) -> Json:
         """The body of an answer 429."""
         return {"detail": "Too many requests"}
@@ -104,7 +108,7 @@ class Vendor(ABC):
                     self.check_key(request)
                 return await answer(request)
             except RefusedError as error:
-                return JSONResponse(error.body, error.status)
+                return JSONResponse(self.worded(error), error.status)
 
         return Route(path, guarded, methods=[method])
 

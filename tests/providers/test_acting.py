@@ -145,11 +145,11 @@ async def test_a_started_job_runs_under_the_id_that_was_told(provider: str, worl
 async def test_a_started_job_is_found_in_the_list_by_its_task(provider: str, world: World) -> None:
     async with tracker_in(world) as tracker:
         adapter = able(tracker, provider)
-        started = await adapter.start_job(TASK, {})
+        started = await adapter.start_job(task_of(provider), {})
         for _ in range(3):
             [row] = (await adapter.list_jobs(None, 20)).jobs
             assert row.id == started.id
-            assert (row.title == TASK[:TITLE_CHARACTERS]) is providers.load(provider).lists_tasks
+            assert (row.title == task_of(provider)[:TITLE_CHARACTERS]) is providers.load(provider).lists_tasks
             await anyio.sleep(5)
 
 

@@ -1,0 +1,239 @@
+"""What a provider tells by itself: sooner, for fewer requests, and nothing is lost or repeated when that breaks off."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import anyio
+import httpx2
+import pytest
+
+from mcp_browserjobs import providers
+from mcp_browserjobs.errors import RateLimitedError
+from mcp_browserjobs.jobs import JobRef, JobStatus
+from mcp_browserjobs.providers.base import InProcess
+from mcp_browserjobs.simulator.script import Beat, Finish, Outage, Queued, RateLimit, Script, Stall, Step
+from mcp_browserjobs.simulator.world import World
+from mcp_browserjobs.store import LEASE_SECONDS
+from mcp_browserjobs.tracker import Tracker
+from mcp_browserjobs.watch.look import SILENCE_SECONDS
+from mcp_browserjobs.watch.watcher import MOST_FEEDS
+from tests.stage import new_world, tracker_in
+
+pytestmark = pytest.mark.anyio
+
+FEEDS = {"await_change": "/changes", "stream_changes": "/events"}
+"""The abilities of telling by itself, and how the path of such a request ends."""
+TELLING = [name for name in providers.names() if FEEDS.keys() & set(dir(providers.load(name)))]
+STEPS = [f"Read page {page} of 30." for page in range(30)]
+LONG: tuple[Beat, ...] = (Queued(5), *(Step(text, 20) for text in STEPS), Finish("Read."))
+
+
+class Line(InProcess):
+    """The way to the providers, on which requests that stay open are counted and may be made to fail."""
+
+    def __init__(self, app: object) -> None:
+        super().__init__(app)  # type: ignore[arg-type]
+        self.open = self.most = self.asked = 0
+        self.broken = False
+        self.mute = False
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        stays = request.url.path.endswith(tuple(FEEDS.values())) and request.url.params.get("wait_for_seconds") != "0"
+        if not stays:
+            return await super().handle_async_request(request)
+        self.asked += 1
+        if self.broken:
+            return httpx2.Response(500, json={})
+        self.open += 1
+        self.most = max(self.most, self.open)
+        try:
+            if self.mute:
+                await anyio.sleep_forever()
+            response = await super().handle_async_request(request)
+        except BaseException:
+            self.open -= 1
+            raise
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        response.stream = Counted(response.stream, self)
+        return response
+
+
+class Counted(httpx2.AsyncByteStream):
+    """A body whose end is counted."""
+
+    def __init__(self, body: httpx2.AsyncByteStream, line: Line) -> None:
+        self._body = body
+        self._line = line
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._body:
+            yield chunk
+
+    async def aclose(self) -> None:
+        self._line.open -= 1
+        await self._body.aclose()
+
+
+@pytest.fixture
+def world() -> World:
+    return new_world()
+
+
+@pytest.fixture(params=TELLING)
+def provider(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def line(tracker: Tracker) -> Line:
+    client = tracker._connections._client
+    assert client is not None
+    assert isinstance(client._transport, Line)
+    return client._transport
+
+
+async def log_of(tracker: Tracker, ref: str) -> list[str]:
+    log = await tracker.events(ref, limit=200)
+    assert [event.seq for event in log.events] == list(range(1, len(log.events) + 1))
+    return [json.dumps(event.reported) for event in log.events]
+
+
+def assert_all_told_once(log: list[str]) -> None:
+    told = [[text for text in STEPS if text in entry] for entry in log]
+    assert [texts[0] for texts in told if texts] == STEPS
+
+
+async def test_a_step_is_seen_as_it_happens_and_the_end_too(provider: str, world: World) -> None:
+    ref = f"{provider}:{world.add(provider, Script(beats=LONG)).id}"
+    async with tracker_in(world) as tracker:
+        heard = []
+        tracker.on_change(lambda record: heard.append((anyio.current_time(), record.events)))
+        waited = await tracker.wait([ref], until="result", seconds=1000)
+        assert waited.done
+        assert 605 <= anyio.current_time() <= 605 + 3
+        for number in range(1, 30):
+            step_at = 5 + 20 * number
+            assert any(step_at <= moment <= step_at + 2.5 for moment, _ in heard), step_at
+        assert_all_told_once(await log_of(tracker, ref))
+
+
+async def test_quiet_hours_cost_less_than_looking(provider: str, world: World) -> None:
+    ref = f"{provider}:{world.add(provider, Script(beats=(Queued(5), Stall(7200), Finish('Read.')))).id}"
+    async with tracker_in(world) as tracker:
+        await tracker.wait([ref], until="result", seconds=10_000)
+        assert anyio.current_time() <= 7205 + 3
+        assert len(world.requests) <= 7200 / 50 + 60
+
+
+@pytest.mark.parametrize("how", ["503", "reset", "html", "empty", "truncated", "wrong_shape"])
+async def test_nothing_is_lost_or_repeated_when_it_breaks(provider: str, world: World, how: str) -> None:
+    outages = tuple(Outage(start, 45, how=how) for start in (50, 333))  # type: ignore[arg-type]
+    ref = f"{provider}:{world.add(provider, Script(beats=LONG, troubles=outages)).id}"
+    async with tracker_in(world) as tracker:
+        waited = await tracker.wait([ref], until="result", seconds=1000)
+        assert waited.views[0].status is JobStatus.COMPLETED
+        assert_all_told_once(await log_of(tracker, ref))
+
+
+async def test_where_only_that_is_broken_looking_goes_on(provider: str, world: World) -> None:
+    ref = f"{provider}:{world.add(provider, Script(beats=LONG)).id}"
+    async with tracker_in(world, transport=Line) as tracker:
+        await tracker.look(ref)
+        line(tracker).broken = True
+        waited = await tracker.wait([ref], until="result", seconds=1000)
+        assert waited.views[0].status is JobStatus.COMPLETED
+        assert anyio.current_time() <= 605 * 1.03 + 1.5
+        assert len(world.requests) + line(tracker).asked < 605 / 2
+        line(tracker).broken = False
+        await anyio.sleep(5)
+        await tracker.look(ref)
+        assert_all_told_once(await log_of(tracker, ref))
+
+
+async def test_it_is_taken_up_again_when_it_works_again(provider: str, world: World) -> None:
+    ref = JobRef(provider, world.add(provider, Script(beats=LONG)).id)
+    async with tracker_in(world, transport=Line) as tracker:
+        await tracker.look(str(ref))
+        line(tracker).broken = True
+        async with tracker.watching(ref, followed=True):
+            await anyio.sleep(100)
+            assert line(tracker).open == 0
+            line(tracker).broken = False
+            await anyio.sleep(62)
+            assert line(tracker).open == 1
+
+
+async def test_silence_is_taken_for_a_break(provider: str, world: World) -> None:
+    ref = JobRef(provider, world.add(provider, Script(beats=LONG)).id)
+    async with tracker_in(world, transport=Line) as tracker:
+        await tracker.look(str(ref))
+        async with tracker.watching(ref, followed=True) as watch:
+            line(tracker).mute = True
+            await anyio.sleep(SILENCE_SECONDS + 100)
+            assert watch.record is not None
+            assert (tracker.clock() - watch.record.checked_at).total_seconds() < SILENCE_SECONDS
+            line(tracker).mute = False
+            while not watch.ended:
+                await watch.changed.wait()
+        assert_all_told_once(await log_of(tracker, str(ref)))
+
+
+async def test_whoever_stops_waiting_hangs_up(provider: str, world: World) -> None:
+    ref = JobRef(provider, world.add(provider, Script(beats=LONG)).id)
+    async with tracker_in(world, transport=Line) as tracker:
+        async with tracker.watching(ref, followed=False):
+            await anyio.sleep(30)
+            assert line(tracker).open == 1
+        await anyio.sleep(0.1)
+        assert line(tracker).open == 0
+
+
+async def test_so_many_are_told_of_and_the_others_looked_at(provider: str, world: World) -> None:
+    script = Script(beats=(Queued(5), Stall(200), Finish("Read.")))
+    refs = [JobRef(provider, world.add(provider, script).id) for _ in range(MOST_FEEDS + 10)]
+    async with tracker_in(world, transport=Line) as tracker:
+        async with AsyncExitStack() as stack:
+            watches = [await stack.enter_async_context(tracker.watching(ref, followed=False)) for ref in refs]
+            await anyio.sleep(100)
+            assert line(tracker).open == MOST_FEEDS
+            await anyio.sleep(120)
+            assert all(watch.ended for watch in watches)
+            assert line(tracker).open == 0
+
+
+async def test_one_of_several_processes_listens(provider: str, world: World, tmp_path: Path) -> None:
+    ref = JobRef(provider, world.add(provider, Script(beats=LONG)).id)
+    store = str(tmp_path / "jobs.sqlite3")
+    async with AsyncExitStack() as stack:
+        trackers = [
+            await stack.enter_async_context(tracker_in(world, transport=Line, BROWSERJOBS_STORE=store))
+            for _ in range(3)
+        ]
+        watches = [await stack.enter_async_context(one.watching(ref, followed=True)) for one in trackers]
+        await anyio.sleep(LEASE_SECONDS + 60)
+        lines = [line(one) for one in trackers if one._connections._client]
+        # The first look of each may be a stream too, since nobody can lease a job that is not known.
+        assert sum(one.asked > 1 for one in lines) == 1
+        for watch in watches:
+            while not watch.ended:
+                await watch.changed.wait()
+        logs = [await log_of(one, str(ref)) for one in trackers]
+        assert logs[0] == logs[1] == logs[2]
+        assert_all_told_once(logs[0])
+
+
+async def test_a_429_rests_the_account_and_ends_it(provider: str, world: World) -> None:
+    ref = JobRef(provider, world.add(provider, Script(beats=LONG, troubles=(RateLimit(100, 30, "90"),))).id)
+    async with tracker_in(world, transport=Line) as tracker, tracker.watching(ref, followed=True) as watch:
+        await anyio.sleep(110)
+        with pytest.raises(RateLimitedError):
+            await tracker.look(f"{provider}:{world.add(provider, Script()).id}")
+        await anyio.sleep(60)
+        assert line(tracker).open == 0
+        asked = len(world.requests)
+        await anyio.sleep(15)
+        assert len(world.requests) == asked
+        while not watch.ended:
+            await watch.changed.wait()
+        assert_all_told_once(await log_of(tracker, str(ref)))
