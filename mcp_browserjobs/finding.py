@@ -12,6 +12,7 @@ from .errors import (
     AmbiguousReferenceError,
     BrowserJobsError,
     JobNotFoundError,
+    ProviderUnavailableError,
     RetiredError,
     UnknownOutcomeError,
     UnknownReferenceError,
@@ -26,6 +27,8 @@ from .watch import pace
 from .watch.look import LOOK_SECONDS, SPACING_SECONDS, Looker
 
 LATEST_EVENTS = 3
+GLANCE_SECONDS = 8.0
+"""Who asks time and again is not kept longer than this."""
 GRACE_RETRY_SECONDS = 1.0
 START_POLL_SECONDS = 0.5
 
@@ -173,6 +176,22 @@ class Finder:
             if 0 <= (now - record.checked_at).total_seconds() < due:
                 return await self.view(record)
         return await self.look(found)
+
+    async def glance(self, text: str) -> JobView:
+        """How a job is, for somebody who asks time and again; what stands in the way of a look is in the view."""
+        found: Found | None = None
+        try:
+            with anyio.fail_after(GLANCE_SECONDS):
+                found = await self.find(text)
+                return await self.look_when_due(found)
+        except BrowserJobsError as error:
+            problem = error
+        except TimeoutError:
+            account = found.ref.account if found else ""
+            problem = ProviderUnavailableError(self._accounts[account].provider if found else "", account)
+        if found and (record := await self._store.load(found.ref)):
+            return await self.view(record, problem=problem)
+        return JobView(text, self._clock(), problem=problem, stale=True, retry_after=problem.retry_after)
 
     async def place(self, text: str) -> tuple[JobRef, str]:
         """A job's canonical reference, and the form to ask its provider with; it is looked at if it never was.

@@ -1,6 +1,7 @@
 """Flags over environment over file over defaults: the one place where any of them is read."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +25,10 @@ TRUE, FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false"
 
 @dataclass(frozen=True)
 class Account:
-    """A named key at a provider. `key` is None when its variable is not set; `poll_seconds` when nobody set it."""
+    """A named key at a provider. `key` is None when its variable is not set; `poll_seconds` when nobody set it.
+
+    `webhook_secret` is what tells the provider's webhooks from others.
+    """
 
     name: str
     provider: str
@@ -33,11 +37,24 @@ class Account:
     base_url: str
     poll_seconds: float | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    webhook_secret: SecretStr | None = None
+
+
+@dataclass(frozen=True)
+class OAuth:
+    """Who issues the tokens that are taken over HTTP, and for whom they must be."""
+
+    issuer: str
+    audience: str
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All that can be set. `store` is a file or `:memory:`; `wait_seconds` None follows the client."""
+    """All that can be set. `store` is a file or `:memory:`; `wait_seconds` None follows the client.
+
+    `token` lets in over HTTP whoever brings it, `read_token` to the reading tools alone; `public_url` is the address
+    under which other machines reach the server.
+    """
 
     accounts: tuple[Account, ...] = ()
     store: str = ":memory:"
@@ -45,6 +62,14 @@ class Settings:
     allow_start: bool = False
     wait_seconds: float | None = None
     token: SecretStr | None = None
+    read_token: SecretStr | None = None
+    oauth: OAuth | None = None
+    public_url: str | None = None
+
+    @property
+    def guarded(self) -> bool:
+        """Whether nobody is let in over HTTP without a token."""
+        return bool(self.token or self.read_token or self.oauth)
 
     def allow(self, ability: str) -> bool:
         """Whether an ability of a provider may be used."""
@@ -59,6 +84,7 @@ class _AccountEntry(BaseModel):
     provider: str
     key_variable: str
     base_url: str | None = None
+    webhook_secret_variable: str | None = None
     poll_seconds: Annotated[float, Field(gt=0, le=LONGEST_SECONDS)] | None = None
 
 
@@ -75,15 +101,43 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         ConfigError: names the variable or the key of the file that is wrong.
     """
     environ = os.environ if environ is None else environ
-    token = environ.get("BROWSERJOBS_TOKEN", "").strip()
+    public_url = _address(environ, "BROWSERJOBS_PUBLIC_URL")
     return Settings(
         accounts=_accounts(environ),
         store=_store(environ),
         read_only=_switch(environ, "BROWSERJOBS_READ_ONLY"),
         allow_start=_switch(environ, "BROWSERJOBS_ALLOW_START"),
         wait_seconds=_seconds(environ, "BROWSERJOBS_WAIT_SECONDS"),
-        token=SecretStr(token) if token else None,
+        token=_token(environ, "BROWSERJOBS_TOKEN"),
+        read_token=_token(environ, "BROWSERJOBS_READ_TOKEN"),
+        oauth=_oauth(environ, public_url),
+        public_url=public_url,
     )
+
+
+def _token(environ: Mapping[str, str], variable: str) -> SecretStr | None:
+    token = environ.get(variable, "").strip()
+    if not token:
+        return None
+    if not re.fullmatch(r"[!-~]{1,512}", token):
+        raise ConfigError(variable, "must be at most 512 visible ASCII characters without blanks")
+    return SecretStr(token)
+
+
+def _address(environ: Mapping[str, str], variable: str) -> str | None:
+    text = environ.get(variable, "").strip()
+    return _base_url(text, variable) if text else None
+
+
+def _oauth(environ: Mapping[str, str], public_url: str | None) -> OAuth | None:
+    issuer = environ.get("BROWSERJOBS_OAUTH_ISSUER", "").strip()
+    if not issuer:
+        return None
+    if public_url is None:
+        raise ConfigError("BROWSERJOBS_PUBLIC_URL", "must be set beside BROWSERJOBS_OAUTH_ISSUER")
+    # Its spelling counts: tokens repeat it letter by letter.
+    _base_url(issuer, "BROWSERJOBS_OAUTH_ISSUER")
+    return OAuth(issuer, environ.get("BROWSERJOBS_OAUTH_AUDIENCE", "").strip() or f"{public_url}/mcp")
 
 
 def default_store() -> str:
@@ -160,7 +214,22 @@ def _account(
         base_url=base_url,
         poll_seconds=poll_seconds or _seconds(environ, f"{provider.prefix}_POLL_SECONDS"),
         options=options | own,
+        webhook_secret=_webhook_secret(provider, key, entry, environ),
     )
+
+
+def _webhook_secret(
+    provider: type[Provider], key: str, entry: _AccountEntry | None, environ: Mapping[str, str]
+) -> SecretStr | None:
+    if provider.webhook_proof == "key":
+        return SecretStr(key) if key else None
+    variable = f"{provider.prefix}_WEBHOOK_SECRET"
+    if entry is not None:
+        variable = entry.webhook_secret_variable or ""
+    secret = environ.get(variable, "").strip()
+    if provider.webhook_proof == "address" and secret and not re.fullmatch(r"[\w-]{16,200}", secret, re.ASCII):
+        raise ConfigError(variable, "must be 16 to 200 letters, digits, - and _, as it is a part of the address")
+    return SecretStr(secret) if secret else None
 
 
 def _base_url(text: str, setting: str) -> str:

@@ -13,8 +13,8 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -90,6 +90,25 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE processes (name TEXT PRIMARY KEY, seen_at REAL NOT NULL) WITHOUT ROWID;
     CREATE TABLE leases (job INTEGER PRIMARY KEY REFERENCES jobs (key), process TEXT NOT NULL);
     """,
+    """
+    CREATE TABLE tasks (
+        id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        wanted TEXT NOT NULL,
+        made_at REAL NOT NULL,
+        changed_at REAL NOT NULL,
+        expires_at REAL NOT NULL,
+        outcome TEXT
+    ) WITHOUT ROWID;
+    CREATE INDEX tasks_by_end ON tasks (expires_at);
+    CREATE TABLE task_answers (
+        task TEXT NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
+        question TEXT NOT NULL,
+        times INTEGER NOT NULL,
+        quiet_until REAL NOT NULL,
+        PRIMARY KEY (task, question)
+    ) WITHOUT ROWID;
+    """,
 )
 """Each runs once, in order; `PRAGMA user_version` counts those that did."""
 
@@ -142,6 +161,31 @@ class Start:
     asked_at: datetime
     process: str
     job: str | None = None
+
+
+@dataclass(frozen=True)
+class TaskAnswer:
+    """How often a person answered a question of a task; it is not put to them again before `quiet_until`."""
+
+    times: int
+    quiet_until: datetime
+
+
+@dataclass(frozen=True)
+class Task:
+    """A wait that a client left running. `wanted` says for what, `outcome` how it ended, None while it goes on.
+
+    `owner` is who may ask after it. `answers` are by question.
+    """
+
+    id: str
+    owner: str
+    wanted: JsonValue
+    made_at: datetime
+    changed_at: datetime
+    expires_at: datetime
+    outcome: JsonValue = None
+    answers: Mapping[str, TaskAnswer] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -282,6 +326,14 @@ class Store:
         rows = await self._try(
             lambda: self._db.execute("SELECT account, id FROM jobs WHERE id = ?", (job_id,)).fetchall()
         )
+        return [JobRef(*row) for row in rows]
+
+    async def find_part(self, account: str, last: str) -> list[JobRef]:
+        """An account's jobs seen before whose id is this, or ends with it after a slash."""
+        query = (
+            "SELECT account, id FROM jobs WHERE account = ?1 AND (id = ?2 OR substr(id, -length(?2) - 1) = '/' || ?2)"
+        )
+        rows = await self._try(lambda: self._db.execute(query, (account, last)).fetchall())
         return [JobRef(*row) for row in rows]
 
     async def find_link(self, url: str) -> JobRef | None:
@@ -516,6 +568,56 @@ class Store:
 
         await self._write(change)
 
+    # Tasks
+
+    async def make_task(self, task: Task) -> None:
+        """Write down a new task, and forget those that have expired by then."""
+
+        def change() -> None:
+            made_at = task.made_at.timestamp()
+            self._db.execute("DELETE FROM tasks WHERE expires_at <= ?", (made_at,))
+            values = (task.id, task.owner, _json(task.wanted), made_at, made_at, task.expires_at.timestamp())
+            self._db.execute("INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, NULL)", values)
+
+        await self._write(change)
+
+    async def load_task(self, task_id: str, *, now: datetime) -> Task | None:
+        """A task that has not expired."""
+        task = await self._try(lambda: self._load_task(task_id))
+        return task if task and now < task.expires_at else None
+
+    def _load_task(self, task_id: str) -> Task | None:
+        row = self._db.execute("SELECT * FROM tasks WHERE id = ?", (task_id,)).fetchone()
+        query = "SELECT question, times, quiet_until FROM task_answers WHERE task = ?"
+        return _to_task(row, self._db.execute(query, (task_id,)).fetchall()) if row else None
+
+    async def note_answer(self, task_id: str, question: str, answer: TaskAnswer, *, now: datetime) -> bool:
+        """Write down that a question of a task was answered; False when as many answers are known already."""
+
+        def change() -> bool:
+            query = (
+                "INSERT INTO task_answers VALUES (?, ?, ?, ?) ON CONFLICT (task, question)"
+                " DO UPDATE SET times = excluded.times, quiet_until = excluded.quiet_until"
+                " WHERE times < excluded.times"
+            )
+            values = (task_id, question, answer.times, answer.quiet_until.timestamp())
+            noted = self._db.execute(query, values).rowcount > 0
+            if noted:
+                self._db.execute("UPDATE tasks SET changed_at = ? WHERE id = ?", (now.timestamp(), task_id))
+            return noted
+
+        return await self._write(change)
+
+    async def end_task(self, task: Task, outcome: JsonValue, *, now: datetime) -> Task:
+        """Write down how a task ended, unless it has ended before, and give the task as it is then."""
+
+        def change() -> Task:
+            query = "UPDATE tasks SET outcome = ?, changed_at = ? WHERE id = ? AND outcome IS NULL"
+            self._db.execute(query, (_json(outcome), now.timestamp(), task.id))
+            return self._load_task(task.id) or replace(task, outcome=outcome, changed_at=now)
+
+        return await self._write(change)
+
     # Events and results
 
     async def events(self, ref: JobRef, *, after: int, limit: int) -> list[LoggedEvent]:
@@ -697,6 +799,19 @@ def _moment(stamp: float) -> datetime:
 def _to_start(row: sqlite3.Row) -> Start:
     moment = _moment(row["asked_at"])
     return Start(row["account"], row["key"], row["content"], moment, row["process"], row["job"])
+
+
+def _to_task(row: sqlite3.Row, answers: Sequence[sqlite3.Row]) -> Task:
+    return Task(
+        id=row["id"],
+        owner=row["owner"],
+        wanted=json.loads(row["wanted"]),
+        made_at=_moment(row["made_at"]),
+        changed_at=_moment(row["changed_at"]),
+        expires_at=_moment(row["expires_at"]),
+        outcome=json.loads(row["outcome"]) if row["outcome"] else None,
+        answers={question: TaskAnswer(times, _moment(until)) for question, times, until in answers},
+    )
 
 
 def _to_record(row: sqlite3.Row) -> Record:

@@ -1,7 +1,8 @@
 """The verbs: look, wait, events, result, list. The one object that tools, resources and the command line talk to."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -47,6 +48,7 @@ from .views import (
     Screenshot,
     Until,
     Waited,
+    hopeless,
 )
 from .waiting import Wait
 from .watch.look import LOOK_SECONDS, SPACING_SECONDS, Looker, fit_row
@@ -54,6 +56,8 @@ from .watch.watcher import Watch, Watcher
 
 LOG_CHARACTERS = 200_000
 MOST_JOBS = 20
+
+log = logging.getLogger(__name__)
 
 
 def wall_clock() -> datetime:
@@ -123,6 +127,21 @@ class Tracker:
     def in_background(self, errand: Callable[..., Awaitable[None]], *args: Any) -> None:
         """Run something that nobody need wait for; it ends with this process at the latest."""
         self._watcher.in_background(errand, *args)
+
+    def hint(self, ref: JobRef) -> None:
+        """Look at a job that is known, since somebody says that it has changed; nobody waits for it here."""
+        self._watcher.hinted(ref)
+        self.in_background(self._look_at, ref)
+
+    def is_over(self, record: Record) -> bool:
+        """Whether a job needs no more looks."""
+        return self._watcher.is_over(record)
+
+    async def _look_at(self, ref: JobRef) -> None:
+        try:
+            await self._looker.look(ref)
+        except BrowserJobsError as error:
+            log.info("a job at %s cannot be looked at: %s", ref.account, type(error).__name__)
 
     @property
     def watched(self) -> int:
@@ -219,12 +238,26 @@ class Tracker:
         start = anyio.current_time()
         with anyio.move_on_after(seconds):
             await wait.run(on_progress)
-        hopeless = [view.problem for view in wait.views.values() if view.record is None and view.will_not_pass]
-        if len(hopeless) == len(asked) and hopeless[0]:
-            raise hopeless[0]
         now = self.clock()
         views = tuple(wait.views.get(text) or JobView(text, now) for text in asked)
+        if problem := hopeless(views):
+            raise problem
         return Waited(done=wait.done, seconds=anyio.current_time() - start, views=views)
+
+    async def glance(self, texts: Sequence[str]) -> list[JobView]:
+        """How jobs are, for somebody who waits and asks time and again: each is looked at only when it is due.
+
+        Whatever stands in the way of that is in the view of the job.
+        """
+        views: dict[str, JobView] = {}
+
+        async def one(text: str) -> None:
+            views[text] = await self._finder.glance(text)
+
+        async with anyio.create_task_group() as tasks:
+            for text in texts:
+                tasks.start_soon(one, text)
+        return [views[text] for text in texts]
 
     @asynccontextmanager
     async def watching(self, ref: JobRef, *, followed: bool) -> AsyncIterator[Watch]:

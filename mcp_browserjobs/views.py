@@ -57,6 +57,27 @@ class JobView:
         """Whether waiting on is of no use, since the problem stays."""
         return self.problem is not None and not isinstance(self.problem, PASSING)
 
+    def settles(self, until: Until, before: int) -> bool:
+        """Whether nobody need wait for it any more; `before` is how many events it had when the wait began."""
+        if self.will_not_pass or self.status.final:
+            return True
+        if until == "result":
+            return False
+        if self.status.needs_attention or self.stalled_seconds is not None:
+            return True
+        return until == "change" and self.record is not None and self.record.events > before
+
+
+def enough(settled: Sequence[JobView], of: int, need: Need) -> bool:
+    """Whether a wait for so many jobs is done, now that these have settled."""
+    return len(settled) == of or (need == "any" and not all(view.will_not_pass for view in settled))
+
+
+def hopeless(views: Sequence[JobView]) -> BrowserJobsError | None:
+    """Why not one of these jobs can be looked up, None where any can."""
+    problems = [view.problem for view in views if view.record is None and view.will_not_pass]
+    return problems[0] if problems and len(problems) == len(views) else None
+
 
 @dataclass(frozen=True)
 class Waited:

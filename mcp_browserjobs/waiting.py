@@ -9,7 +9,7 @@ import anyio
 from .errors import PASSING, BrowserJobsError
 from .finding import Finder
 from .store import Store
-from .views import JobView, Need, Progress, Until
+from .views import JobView, Need, Progress, Until, enough
 from .watch import pace
 from .watch.watcher import Watcher
 
@@ -38,8 +38,7 @@ class Wait:
     @property
     def done(self) -> bool:
         """Whether what was waited for has come."""
-        got_there = [text for text in self.settled if not self.views[text].will_not_pass]
-        return len(self.settled) == len(self.asked) or (self.need == "any" and bool(got_there))
+        return enough([self.views[text] for text in self.settled], len(self.asked), self.need)
 
     async def run(self, on_progress: Progress | None) -> None:
         """Until it is done."""
@@ -68,10 +67,10 @@ class Wait:
         view, before = await self._first(text)
         self._tell(text, view)
         record = view.seen
-        if self._is_settled(view, before):
+        if view.settles(self.until, before):
             return
         async with self.watcher.watching(record.ref, followed=self.until == "change") as watch:
-            while not self._is_settled(view, before):
+            while not view.settles(self.until, before):
                 changed = watch.changed
                 if (watch.record or record) is record and watch.trouble is view.problem:
                     with anyio.move_on_after(PROGRESS_SECONDS):
@@ -95,15 +94,6 @@ class Wait:
                 await anyio.sleep(pace.backoff(failures, trouble.retry_after, pace.BRIEFEST))
             else:
                 return view, known.events if known else view.seen.events
-
-    def _is_settled(self, view: JobView, before: int) -> bool:
-        if view.will_not_pass or view.status.final:
-            return True
-        if self.until == "result":
-            return False
-        if view.status.needs_attention or view.stalled_seconds is not None:
-            return True
-        return self.until == "change" and view.record is not None and view.record.events > before
 
     def _tell(self, text: str, view: JobView) -> None:
         self.views[text] = view

@@ -13,6 +13,7 @@ import anyio
 from mcp import Client
 
 from mcp_browserjobs import providers
+from mcp_browserjobs.providers.base import Provider
 from mcp_browserjobs.server.answers import abilities
 from mcp_browserjobs.server.app import build
 from mcp_browserjobs.settings import Settings
@@ -34,6 +35,7 @@ def provider_rows() -> list[dict[str, Any]]:
             "base_url_variable": f"{provider.prefix}_BASE_URL",
             "base_url": provider.base_url,
             "tools": abilities(provider.name, EVERYTHING),
+            "tells_by": tells_by(provider),
         }
         for provider in map(providers.load, providers.names())
     ]
@@ -46,21 +48,36 @@ async def tool_rows() -> list[dict[str, Any]]:
     return [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
 
 
+COLUMNS = {
+    "List": ["list_jobs"],
+    "Screenshots": ["get_job_screenshot"],
+    "Questions": ["answer_job_question"],
+    "Pause": ["pause_job", "resume_job"],
+}
+"""What not every provider can do, and the tools by which it does."""
+
+
 def provider_table(rows: list[dict[str, Any]]) -> str:
     """The providers as a table in Markdown, with what not every one of them can do."""
-    common = set.intersection(*(set(row["tools"]) for row in rows))
     return table(
-        ("Provider", "Account", "Key", "Can also"),
+        ("Provider", "Account", "Key", *COLUMNS, "Tells by itself"),
         [
             (
                 row["title"],
                 f"`{row['name']}`",
                 f"`{row['key_variable']}`",
-                ", ".join(f"`{name}`" for name in row["tools"] if name not in common),
+                *("yes" if set(tools) <= set(row["tools"]) else "" for tools in COLUMNS.values()),
+                ", ".join(row["tells_by"]),
             )
             for row in rows
         ],
     )
+
+
+def tells_by(provider: type[Provider]) -> list[str]:
+    """By what a provider tells of changes before anybody looks."""
+    ways = {"stream": "stream_changes", "long poll": "await_change", "webhooks": "jobs_of"}
+    return [way for way, method in ways.items() if hasattr(provider, method)]
 
 
 def tool_table(rows: list[dict[str, Any]]) -> str:

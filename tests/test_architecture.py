@@ -33,7 +33,9 @@ ROOMS = {
     "listing": "jobs errors providers store views",
     "tracker": "jobs errors reported diagnosis images providers store settings views watch finding waiting listing",
     "acting": "jobs errors reported providers store views watch tracker",
-    "server": "jobs errors reported diagnosis images providers store settings references views watch tracker acting",
+    "deliveries": "jobs errors providers settings tracker",
+    "server": "jobs errors reported diagnosis images providers store settings references views watch tracker acting"
+    " deliveries",
     "simulator": "",
     "exits": "jobs errors views",
     "terminal": "jobs reported twins server",

@@ -22,7 +22,7 @@ def pins(name: str) -> dict[str, str]:
 
 def declared() -> set[str]:
     """The packages that pyproject.toml asks for."""
-    return {re.split(r"[<>=!~;\[ ]", requirement)[0] for requirement in PROJECT["dependencies"]}
+    return {re.split(r"[<>=!~;\[ ]", requirement)[0].lower() for requirement in PROJECT["dependencies"]}
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
@@ -52,7 +52,7 @@ def test_every_import_is_declared() -> None:
     modules = {each.name.split(".")[0] for each in IMPORTS if not each.name.startswith(".")}
     foreign = modules - sys.stdlib_module_names
     assert foreign
-    assert {name.replace("_", "-") for module in foreign for name in distributions[module]} <= declared()
+    assert {name.replace("_", "-").lower() for module in foreign for name in distributions[module]} <= declared()
 
 
 def test_the_lowest_python_is_the_first_classifier() -> None:

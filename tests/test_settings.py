@@ -1,6 +1,7 @@
 """Environment, file and defaults: what becomes of them, and what is said of what is wrong."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from pydantic import SecretStr
 
 from mcp_browserjobs import providers
 from mcp_browserjobs.errors import ConfigError
-from mcp_browserjobs.settings import Account, Settings, default_store, from_environment
+from mcp_browserjobs.settings import Account, OAuth, Settings, default_store, from_environment
 
 KEY = "key-that-nobody-may-see"
 
@@ -60,7 +61,7 @@ def test_nothing_has_to_be_set() -> None:
 def test_a_key_makes_an_account_named_as_the_provider(provider: str) -> None:
     kind = providers.load(provider)
     made = account(from_environment({f"{kind.prefix}_API_KEY": f" {KEY}\n"}), provider)
-    assert made == Account(
+    assert replace(made, webhook_secret=None) == Account(
         name=provider,
         provider=provider,
         key=SecretStr(KEY),
@@ -119,6 +120,10 @@ def test_every_variable_arrives() -> None:
             "BROWSERJOBS_ALLOW_START": "true",
             "BROWSERJOBS_WAIT_SECONDS": "45",
             "BROWSERJOBS_TOKEN": " t0ken\n",
+            "BROWSERJOBS_READ_TOKEN": "r3ader",
+            "BROWSERJOBS_PUBLIC_URL": "https://jobs.example.com/",
+            "BROWSERJOBS_OAUTH_ISSUER": "https://issuer.example/tenant/",
+            "GOBII_WEBHOOK_SECRET": "a-secret-of-the-user",
         }
     )
     assert account(settings, "gobii").base_url == "http://localhost:8000/api/v1"
@@ -126,6 +131,52 @@ def test_every_variable_arrives() -> None:
     assert account(settings, "dari").options == {"organization": "my-org"}
     assert (settings.store, settings.read_only, settings.allow_start) == (":memory:", True, True)
     assert (settings.wait_seconds, settings.token) == (45, SecretStr("t0ken"))
+    assert (settings.read_token, settings.public_url) == (SecretStr("r3ader"), "https://jobs.example.com")
+    assert settings.oauth == OAuth("https://issuer.example/tenant/", "https://jobs.example.com/mcp")
+    assert account(settings, "gobii").webhook_secret == SecretStr("a-secret-of-the-user")
+
+
+def test_an_audience_of_one_s_own_may_be_set() -> None:
+    environ = {
+        "BROWSERJOBS_PUBLIC_URL": "https://jobs.example.com",
+        "BROWSERJOBS_OAUTH_ISSUER": "https://issuer.example",
+        "BROWSERJOBS_OAUTH_AUDIENCE": "jobs",
+    }
+    assert from_environment(environ).oauth == OAuth("https://issuer.example", "jobs")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("BROWSERJOBS_TOKEN", "two words"),
+        ("BROWSERJOBS_READ_TOKEN", "é" * 20),
+        ("BROWSERJOBS_TOKEN", "x" * 513),
+        ("BROWSERJOBS_PUBLIC_URL", "jobs.example.com"),
+        ("BROWSERJOBS_OAUTH_ISSUER", "issuer"),
+        ("GOBII_WEBHOOK_SECRET", "short"),
+        ("GOBII_WEBHOOK_SECRET", "with a blank and / more"),
+    ],
+)
+def test_what_cannot_be_is_named_and_not_repeated(variable: str, value: str) -> None:
+    environ = {"GOBII_API_KEY": KEY, "BROWSERJOBS_PUBLIC_URL": "https://jobs.example.com"}
+    with pytest.raises(ConfigError) as caught:
+        from_environment(environ | {variable: value})
+    assert caught.value.setting == variable
+    assert value not in caught.value.problem
+
+
+def test_an_issuer_needs_the_address_of_the_server() -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_environment({"BROWSERJOBS_OAUTH_ISSUER": "https://issuer.example"})
+    assert caught.value.setting == "BROWSERJOBS_PUBLIC_URL"
+
+
+def test_skyvern_signs_with_the_key_and_an_account_of_a_file_names_its_secret(tmp_path: Path) -> None:
+    assert account(from_environment({"SKYVERN_API_KEY": KEY}), "skyvern").webhook_secret == SecretStr(KEY)
+    file = tmp_path / "accounts.toml"
+    file.write_text('[accounts.work]\nprovider = "dari"\nkey_variable = "K"\nwebhook_secret_variable = "HOOK"\n')
+    environ = {"BROWSERJOBS_CONFIG": str(file), "K": KEY, "HOOK": "s3cret", "DARI_WEBHOOK_SECRET": "another"}
+    assert account(from_environment(environ), "work").webhook_secret == SecretStr("s3cret")
 
 
 def test_one_address_and_one_pace_hold_for_all_generations_of_a_vendor() -> None:

@@ -9,15 +9,19 @@ Quirk: `totalCostUsd` is a decimal in a string and leaves out browser and proxy.
 Quirk: neither start nor end is stated; a finished run's last update stands for its end.
 Quirk: the list of event types is unpublished, and why a run failed stands in no field.
 Quirk: there are no pauses, questions, screenshots or logs; a cancelled run may take one more step.
+Quirk: webhooks are documented for tasks of the older generations; their status words are not those of looks.
 Quirk: unknown fields of a start are refused, and so is a second run in a session that is busy.
 """
 
+import json
 import re
 import uuid
 from collections.abc import Mapping
+from typing import Annotated
 from urllib.parse import SplitResult
 
-from pydantic import FiniteFloat, JsonValue, StrictBool
+from pydantic import Field, FiniteFloat, JsonValue, StrictBool
+from pydantic_core import from_json
 
 from ..jobs import (
     TITLE_CHARACTERS,
@@ -35,7 +39,7 @@ from ..jobs import (
     Sighting,
     Started,
 )
-from .base import UUID, Model, Optional, Provider, Reply, Wire, web_links
+from .base import UUID, Delivery, Model, Optional, Provider, Reply, Wire, signs, web_links
 
 STATUSES = {
     "queued": JobStatus.QUEUED,
@@ -147,6 +151,19 @@ class Browser(Wire):
     recordingUrl: Optional[str] = None
 
 
+class ToldTask(Wire):
+    """What a webhook is about. The ids are those of the older generations."""
+
+    task_id: Optional[Annotated[str, Field(pattern=f"^{UUID}$")]] = None
+    session_id: Optional[Annotated[str, Field(pattern=f"^{UUID}$")]] = None
+
+
+class Told(Wire):
+    """A webhook; that of a test is about no task."""
+
+    payload: ToldTask
+
+
 class BrowserUse(Provider):
     """Runs of API v4."""
 
@@ -243,6 +260,25 @@ class BrowserUse(Provider):
             return ()
         reply = await self.http.get(f"/browsers/{browser}", accept=(404,))
         return web_links(("recording", self.http.read(reply.json, Browser).recordingUrl)) if reply.status == 200 else ()
+
+    def jobs_of(self, delivery: Delivery, secret: str) -> tuple[str, ...]:
+        """The task and its session: one of them is the job, as the generation has it.
+
+        The signature is over the time of sending and the body written anew, with sorted keys and no blanks; whether
+        other letters than ASCII are escaped in it is unknown, so both will do.
+        """
+        sent = delivery.headers.get("x-browser-use-timestamp", "")
+        told = delivery.read(Told)
+        if told is None or not delivery.timely("x-browser-use-timestamp"):
+            return ()
+        body = from_json(delivery.body)
+        written = (
+            json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=plain) for plain in (True, False)
+        )
+        messages = [f"{sent}.{text}".encode(errors="replace") for text in written]
+        if not signs(secret, delivery.headers.get("x-browser-use-signature", ""), messages):
+            return ()
+        return tuple(one.lower() for one in (told.payload.task_id, told.payload.session_id) if one)
 
     async def _read(self, path: str, model: type[Model], *, params: Mapping[str, str | int] | None = None) -> Model:
         return self.http.read(self._allowed(await self.http.get(path, params=params, accept=(403,))).json, model)

@@ -12,9 +12,11 @@ Quirk: pausing, stopping and screenshots are documented under `/task/` only, sta
 Quirk: resuming is only spoken of: its path and method are unknown, and are taken to be like those of pausing.
 Quirk: what a command at the wrong time is answered is unknown but for the 409 of an answer; 400 is read like it.
 Quirk: screenshots come as a tar.gz once the job has ended, without times or steps; the route of the log is unknown.
+Quirk: webhooks come at a job's end, with its UUID alone; how their signature is written is unknown.
 Quirk: nothing lists jobs and no key makes a start safe to repeat, so a job whose start got no answer cannot be found.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,6 +25,7 @@ from typing import Annotated, ClassVar
 from urllib.parse import SplitResult, parse_qs, quote
 
 from pydantic import Field, FiniteFloat, JsonValue
+from pydantic_core import from_json
 
 from ..archives import MOST_PACKED_BYTES, BrokenArchiveError, find_screenshots, read_screenshot
 from ..errors import BrowserJobsError, InvalidArgumentError, JobNotFoundError, NotAvailableError, NotSupportedError
@@ -41,7 +44,7 @@ from ..jobs import (
     Started,
 )
 from ..screenshots import is_image, place_of
-from .base import UUID, Optional, Provider, Reply, Wire, web_links
+from .base import UUID, Delivery, Optional, Provider, Reply, Wire, signs, web_links
 
 STATUSES = {
     "pending": JobStatus.QUEUED,
@@ -116,6 +119,12 @@ class NewJob(Wire):
     job_id: Annotated[str, Field(pattern=f"^{UUID}$")]
 
 
+class Told(Wire):
+    """What a webhook tells: the job without its portal's name."""
+
+    job_id: Annotated[str, Field(pattern=f"^{UUID}$")]
+
+
 class Dari(Provider):
     """Dari, which fills in forms."""
 
@@ -146,6 +155,24 @@ class Dari(Provider):
         uuid = parse_qs(link.query).get("job_id", [""])[0]
         job_id = f"{portal[1]}/{uuid}" if portal else ""
         return self.canonical_id(job_id) if self.id_pattern.fullmatch(job_id) else None
+
+    def jobs_of(self, delivery: Delivery, secret: str) -> tuple[str, ...]:
+        """The job's UUID. What is signed and how it is written is unknown, so the likely ways will all do."""
+        told = delivery.read(Told)
+        if told is None:
+            return ()
+        body, sent = from_json(delivery.body), delivery.headers.get("x-webhook-timestamp")
+        messages = [
+            delivery.body,
+            json.dumps(body).encode(),
+            json.dumps(body, separators=(",", ":")).encode(),
+            json.dumps(body, sort_keys=True).encode(),
+            json.dumps(body, sort_keys=True, separators=(",", ":")).encode(),
+            *([f"{sent}.".encode() + delivery.body] if sent else []),
+        ]
+        if not signs(secret, delivery.headers.get("x-webhook-signature", ""), messages):
+            return ()
+        return (told.job_id.lower(),)
 
     async def fetch_job(self, job_id: str) -> Job:
         """Look in the present dialect, then in the old one."""

@@ -11,6 +11,7 @@ Quirk: no start or end is stated; a finished task's last update stands for its e
 Quirk: there are no steps, events, screenshots or links; what the hosted service says to too many requests is unknown.
 Quirk: `wait: 0` waits for the end and any `credits_cost` is a 500, so a start sends neither.
 Quirk: a start while the queue is down is a 400 with a bare list, and makes the task all the same.
+Quirk: webhooks are not signed, come once at most, and not for every end; a cancelled task may send two.
 Quirk: no credits are a 402, or a 400 that speaks of `quota`.
 """
 
@@ -23,7 +24,7 @@ from pydantic import Field, FiniteFloat, JsonValue
 
 from ..errors import OutOfCreditsError, ProviderError, ProviderUnavailableError
 from ..jobs import TITLE_CHARACTERS, Cost, FailureKind, Job, JobPage, JobRow, JobStatus, Moment, Sighting, Started
-from .base import UUID, Optional, Provider, Reply, Wire, fields_of, page_number
+from .base import UUID, Delivery, Optional, Provider, Reply, Wire, fields_of, page_number
 
 STATUSES = {
     "pending": JobStatus.QUEUED,
@@ -93,6 +94,7 @@ class Gobii(Provider):
     statuses = STATUSES
     cancel_is_provisional = True
     hosted_poll_seconds = 30
+    webhook_proof = "address"
 
     def canonical_id(self, text: str) -> str:
         """The task's UUID, without its agent's."""
@@ -155,6 +157,12 @@ class Gobii(Provider):
         """Ask for an answer that every key may have."""
         if (await self._get("/ping/")).status == 404:
             raise self.http.unexpected("no such API at this base URL")
+
+    def jobs_of(self, delivery: Delivery, secret: str) -> tuple[str, ...]:
+        """The task. Nothing is signed."""
+        del secret
+        task = delivery.read(NewTask)
+        return (task.id.lower(),) if task else ()
 
     async def _find(self, path: str) -> Task | None:
         reply = await self._get(path)

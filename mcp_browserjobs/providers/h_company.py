@@ -12,6 +12,7 @@ Quirk: what pause and resume, 202 with nothing said, do in a wrong state is unkn
 Quirk: a DELETE cancels and keeps the session; what it says to one that is over is unknown.
 Quirk: `changes` is 204 without news, even when all is over; waits are for 60 seconds at most, more is a 422.
 Quirk: `from_index` counts events, and `first_index` is higher where older ones are gone.
+Quirk: an end by failure may come without an event, and then `changes` tells nothing of it; the status route does.
 Quirk: the error's fields may come after the last event; the error's text may be kept from customers.
 Quirk: the cost in USD stands only in `changes`, so it is asked for once a session is over or has answered.
 Quirk: the outcome is the agent's own; `partial` counts as a goal that was missed.
@@ -53,7 +54,7 @@ from ..jobs import (
     Started,
 )
 from ..screenshots import fetch_linked, from_base64
-from .base import UUID, Optional, Provider, Wire, page_number, web_links
+from .base import UUID, Delivery, Optional, Provider, Wire, page_number, signs, web_links
 
 STATUSES = {
     "queued": JobStatus.QUEUED,
@@ -86,7 +87,7 @@ AGENT = "h/web-surfer-pro"
 EVENTS_A_PAGE = 100
 SESSIONS_A_PAGE = 100
 MOST_PAGES = 100
-WAIT_SECONDS = 50
+LONGEST_POLL = 60
 TEXT_CHARACTERS = 2000
 IMAGE = "[image]"
 
@@ -226,6 +227,18 @@ class Changes(Wire):
     metrics: Optional[Metrics] = None
 
 
+class ToldSession(Wire):
+    """The session that a webhook is about."""
+
+    session_id: Annotated[str, Field(pattern=f"^{UUID}$")]
+
+
+class Told(Wire):
+    """What a webhook tells; a ping is about no session."""
+
+    data: ToldSession
+
+
 class HCompany(Provider):
     """Sessions of agents."""
 
@@ -267,10 +280,10 @@ class HCompany(Provider):
         changes = await self._changes(self.canonical_id(job_id), first, wait=0)
         return to_event_page(changes, first) if changes else EventPage(events=(), cursor=cursor)
 
-    async def await_change(self, job_id: str, cursor: str | None) -> Change:
-        """The same, as soon as there are any; nothing when there are none for most of a minute."""
+    async def await_change(self, job_id: str, cursor: str | None, seconds: float) -> Change:
+        """The same, as soon as there are any; nothing when there are none."""
         first = int(cursor or 0)
-        changes = await self._changes(self.canonical_id(job_id), first, wait=WAIT_SECONDS)
+        changes = await self._changes(self.canonical_id(job_id), first, wait=min(round(seconds), LONGEST_POLL))
         if changes is None:
             return Change()
         return Change(sighting=to_sighting(changes.status), page=to_event_page(changes, first))
@@ -335,6 +348,17 @@ class HCompany(Provider):
         """Ask how many sessions may run at once, which takes a key."""
         with self.http.naming_no_job():
             await self.http.get(f"{SESSIONS}/quota")
+
+    def jobs_of(self, delivery: Delivery, secret: str) -> tuple[str, ...]:
+        """The session, which the signature of the time of sending and the raw body vouches for."""
+        sent = delivery.headers.get("x-h-webhook-timestamp", "")
+        message = sent.encode() + b"." + delivery.body
+        if not delivery.timely("x-h-webhook-timestamp"):
+            return ()
+        if not signs(secret, delivery.headers.get("x-h-webhook-signature", ""), [message]):
+            return ()
+        told = delivery.read(Told)
+        return (told.data.session_id.lower(),) if told else ()
 
     async def _status(self, job_id: str) -> SessionStatus:
         return await self.http.get_model(f"{_path(job_id)}/status", SessionStatus)

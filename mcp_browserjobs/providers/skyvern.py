@@ -52,7 +52,7 @@ from ..jobs import (
     Started,
 )
 from ..screenshots import fetch_linked
-from .base import Model, Optional, Provider, Wire, page_number, web_links
+from .base import Delivery, Model, Optional, Provider, Wire, page_number, signs, web_links
 
 STATUSES = {
     "created": JobStatus.QUEUED,
@@ -134,6 +134,14 @@ class NewRun(Wire):
     """The answer to a start."""
 
     run_id: Annotated[str, Field(pattern=f"^{RUN}$")]
+
+
+class Told(Wire):
+    """What a webhook tells: an agent's run, or a task's."""
+
+    run_id: Optional[str] = None
+    workflow_run_id: Optional[str] = None
+    task_id: Optional[str] = None
 
 
 class Action(Wire):
@@ -228,6 +236,7 @@ class Skyvern(Provider):
     link_hosts = frozenset({"app.skyvern.com"})
     cancel_is_provisional = True
     lists_tasks = False
+    webhook_proof = "key"
 
     def id_from_link(self, link: SplitResult) -> str | None:
         """The run in a link of the API or dashboard, which stands behind its agent where that is named too."""
@@ -301,6 +310,14 @@ class Skyvern(Provider):
     async def check_key(self) -> None:
         """List one run."""
         await self.http.get_model("/v1/runs", Runs, params={"page_size": 1})
+
+    def jobs_of(self, delivery: Delivery, secret: str) -> tuple[str, ...]:
+        """The run, which the raw body's signature by the API key vouches for; the time of sending is not signed."""
+        if not signs(secret, delivery.headers.get("x-skyvern-signature", ""), [delivery.body]):
+            return ()
+        told = delivery.read(Told)
+        ids = (told.run_id, told.workflow_run_id, told.task_id) if told else ()
+        return tuple(dict.fromkeys(one for one in ids if one and re.fullmatch(RUN, one)))
 
     async def _run(self, job_id: str) -> Run:
         return await self.http.get_model(f"/v1/runs/{job_id}", Run)

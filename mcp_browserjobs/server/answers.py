@@ -338,7 +338,8 @@ def _summary(view: JobView, record: Record) -> str:
         case JobStatus.FAILED:
             said = f"Failed at {at}{time}{_REASONS[job.failure or FailureKind.UNKNOWN]}."
         case JobStatus.CANCELLED:
-            said = f"Cancelled at {at}{time}."
+            reason = "" if job.failure in (None, FailureKind.STOPPED_BY_USER) else _REASONS[job.failure]
+            said = f"Cancelled at {at}{time}{reason}."
         case _:
             said = f"{at} tells a status that is not known here."
     if not view.stale:

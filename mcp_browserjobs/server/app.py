@@ -25,10 +25,12 @@ from mcp.types import (
     Prompt,
     Resource,
     ResourceTemplate,
+    Tool,
 )
 from pydantic import AnyUrl, ValidationError
 
 from .. import __version__
+from ..acting import Actor
 from ..errors import InvalidArgumentError
 from ..tracker import Tracker
 from . import prompts
@@ -36,8 +38,12 @@ from .answers import INSTRUCTIONS
 from .completions import Completions
 from .failures import INTERRUPTED, MISFIT, STOPPING, bad_argument, cancelled_here, expected, misfit
 from .notify import Updates
+from .open_waits import OpenWaits
 from .resources import TEMPLATES, Resources
 from .sentences import explain
+from .task_news import TaskNews
+from .tasks import Tasks
+from .tokens import may_act
 from .tools import listed
 
 PONDERING_SECONDS = 86400.0
@@ -53,14 +59,16 @@ class Server(MCPServer[Any]):
         self._resources = Resources(tracker)
         self._calls: set[anyio.CancelScope] = set()
         completions = Completions(tracker)
+        actor = Actor(tracker)
+        tools, waits = listed(tracker, actor), OpenWaits(tracker, actor)
         super().__init__(
             "mcp-browserjobs",
             title="Browser jobs",
             version=__version__,
             instructions=INSTRUCTIONS,
-            tools=listed(tracker),
-            subscriptions=self.updates.bus,
-            middleware=[self.updates.middleware],
+            tools=tools,
+            extensions=[Tasks(waits, tools)],
+            middleware=[TaskNews(waits).middleware, self.updates.middleware],
             request_state_security=RequestStateSecurity.ephemeral(ttl=PONDERING_SECONDS),
         )
         self.completion()(completions.complete)  # type: ignore[no-untyped-call]
@@ -77,6 +85,11 @@ class Server(MCPServer[Any]):
         for call in self._calls:
             call.cancel()
 
+    async def list_tools(self) -> list[Tool]:
+        """The tools: the same for everybody, without those that act for whoever may only read."""
+        tools = await super().list_tools()
+        return tools if may_act() else [tool for tool in tools if _reads(tool)]
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
@@ -92,6 +105,8 @@ class Server(MCPServer[Any]):
     async def _call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None
     ) -> CallToolResult | InputRequiredResult:
+        if not may_act() and name not in [tool.name for tool in await self.list_tools()]:
+            raise ToolError("This token allows to read only.")
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
@@ -151,6 +166,10 @@ class Server(MCPServer[Any]):
             return prompts.fill(name, arguments or {})
         except InvalidArgumentError as error:
             raise MCPError(INVALID_PARAMS, explain(error, self.tracker)) from None
+
+
+def _reads(tool: Tool) -> bool:
+    return bool(tool.annotations and tool.annotations.read_only_hint)
 
 
 def build(tracker: Tracker) -> Server:

@@ -7,28 +7,32 @@ Clients of revision 2026-07-28 send one `subscriptions/listen` that lasts as lon
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import anyio
-from anyio.abc import TaskGroup, TaskStatus
+from anyio.abc import TaskGroup
 from mcp.server.connection import Connection
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-from mcp.server.session import ServerSession
-from mcp.server.subscriptions import (
-    SUBSCRIPTION_ID_META_KEY,
-    InMemorySubscriptionBus,
-    ResourcesListChanged,
-    ResourceUpdated,
-)
+from mcp.server.subscriptions import SUBSCRIPTION_ID_META_KEY, ResourcesListChanged, ResourceUpdated
 from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS, SubscribeRequestParams, SubscriptionsListenRequestParams
+from mcp.shared.subscriptions import event_to_notification
+from mcp.types import (
+    INVALID_PARAMS,
+    SubscribeRequestParams,
+    SubscriptionFilter,
+    SubscriptionsAcknowledgedNotification,
+    SubscriptionsAcknowledgedNotificationParams,
+    SubscriptionsListenRequestParams,
+)
 
 from ..errors import BrowserJobsError, InvalidArgumentError
 from ..jobs import JobRef
 from ..store import Record
 from ..tracker import Tracker
 from . import uris
+from .presence import connection_of
+from .readers import Outbox, Reader, Update
 from .sentences import explain
 
 LIST_SECONDS = 5.0
@@ -36,28 +40,7 @@ LIST_SECONDS = 5.0
 MODERN = "2026"
 """Protocol revisions from here on know `subscriptions/listen` and nothing else."""
 
-Update = ResourceUpdated | ResourcesListChanged
 Request = ServerRequestContext[Any, Any]
-
-
-class Outbox:
-    """What is to be told: each update once, however often it is put in before it is taken out."""
-
-    def __init__(self) -> None:
-        self._updates: dict[Update, None] = {}
-        self._filled = anyio.Event()
-
-    def put(self, update: Update) -> None:
-        """Put an update in; never blocks."""
-        self._updates[update] = None
-        self._filled.set()
-
-    async def take(self) -> list[Update]:
-        """All that is in it, as soon as there is anything."""
-        await self._filled.wait()
-        self._filled = anyio.Event()
-        updates, self._updates = list(self._updates), {}
-        return updates
 
 
 @dataclass(frozen=True)
@@ -70,47 +53,65 @@ class Subscription:
 
 
 @dataclass(eq=False)
-class Reader:
-    """A connection of an older client: what it subscribes to, and what it is still to be told.
+class Held:
+    """A subscription of an older client, with what lasts while that can be told."""
 
-    A task of its own tells it, so that one that stopped reading holds up nobody else.
+    subscription: Subscription
+    lasting: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+
+class Session:
+    """The connection of an older client: what it subscribes to, by URI.
+
+    Over HTTP it is `away` from when it closed the last of its `streams` until it opens another.
     """
 
-    session: ServerSession
-    subscriptions: dict[str, anyio.CancelScope] = field(default_factory=dict)
-    outbox: Outbox = field(default_factory=Outbox)
-    telling: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    def __init__(self, ctx: Request) -> None:
+        self._session = ctx.session
+        self.reader = Reader(self._wants, self._send)
+        self.subscriptions: dict[str, Held] = {}
+        self.streams = 0
+        self.away = False
+        self.changing = anyio.Lock()
+        self._telling = anyio.CancelScope()
 
-    def put(self, update: Update) -> None:
-        """Tell it an update, if it concerns it."""
-        if isinstance(update, ResourcesListChanged) or update.uri in self.subscriptions:
-            self.outbox.put(update)
+    def _wants(self, update: Update) -> bool:
+        return isinstance(update, ResourcesListChanged) or update.uri in self.subscriptions
+
+    async def _send(self, update: Update) -> None:
+        if isinstance(update, ResourcesListChanged):
+            await self._session.send_resource_list_changed()
+        else:
+            await self._session.send_resource_updated(update.uri)
 
     async def tell(self) -> None:
-        """Tell it what is put in, until it leaves."""
-        with self.telling:
-            while True:
-                for update in await self.outbox.take():
-                    if isinstance(update, ResourcesListChanged):
-                        await self.session.send_resource_list_changed()
-                    else:
-                        await self.session.send_resource_updated(update.uri)
+        """Tell it what there is to tell, until `leave`."""
+        with self._telling:
+            await self.reader.tell()
 
-    def leave(self) -> None:
+    async def suspend(self) -> None:
+        """Let go of what it subscribes to, for as long as it is away."""
+        with anyio.CancelScope(shield=True):
+            async with self.changing:
+                self.away = True
+                for held in self.subscriptions.values():
+                    await held.lasting.aclose()
+
+    async def leave(self) -> None:
         """End all that is done for it."""
-        for scope in (self.telling, *self.subscriptions.values()):
-            scope.cancel()
+        self._telling.cancel()
+        await self.suspend()
 
 
 class Updates:
-    """Tells subscribers of changes. The server takes its `bus` and `middleware`; it works within `running()`."""
+    """Tells subscribers of changes. The server takes its `middleware`; it works within `running()`."""
 
     def __init__(self, tracker: Tracker) -> None:
-        self.bus = InMemorySubscriptionBus()
         self._tracker = tracker
         self._uris: dict[JobRef, Counter[str]] = {}
         self._news, self._list_news = Outbox(), Outbox()
-        self._readers: dict[Connection, Reader] = {}
+        self._readers: set[Reader] = set()
+        self._sessions: dict[Connection | str, Session] = {}
         self._streams: set[anyio.CancelScope] = set()
         self._tasks: TaskGroup | None = None
         tracker.on_change(self._changed)
@@ -127,6 +128,8 @@ class Updates:
             finally:
                 self._tasks = None
                 self.close()
+                for session in list(self._sessions.values()):
+                    await session.leave()
                 tasks.cancel_scope.cancel()
 
     def close(self) -> None:
@@ -144,14 +147,13 @@ class Updates:
     async def _publish(self, news: Outbox, pause: float) -> None:
         while True:
             for update in await news.take():
-                await self.bus.publish(update)
-                for reader in self._readers.values():
+                for reader in self._readers:
                     reader.put(update)
             await anyio.sleep(pause)
 
     async def middleware(self, ctx: Request, call_next: CallNext) -> HandlerResult:
         """Serve what has to do with updates; everything else goes on to the SDK."""
-        if self._tasks is None:
+        if self._tasks is None or ctx.request_id is None:
             return await call_next(ctx)
         match ctx.method:
             case "server/discover":
@@ -161,38 +163,53 @@ class Updates:
                 self._welcome(ctx, self._tasks)
                 return result
             case "subscriptions/listen" if ctx.protocol_version >= MODERN:
-                return await self._listen(ctx, call_next)
-            case "resources/subscribe" | "resources/unsubscribe" if reader := self._readers.get(_connection(ctx)):
+                return await self._listen(ctx)
+            case "resources/subscribe" | "resources/unsubscribe" if session := self._sessions.get(_name(ctx)):
                 uri = SubscribeRequestParams.model_validate(ctx.params or {}, by_name=False).uri
-                if ctx.method == "resources/subscribe":
-                    await self._subscribe(reader, uri, self._tasks)
-                elif uri in reader.subscriptions:
-                    reader.subscriptions.pop(uri).cancel()
+                await (self._subscribe if ctx.method == "resources/subscribe" else _unsubscribe)(session, uri)
                 return {}
             case _:
                 return await call_next(ctx)
 
     # Clients of 2026-07-28
 
-    async def _listen(self, ctx: Request, call_next: CallNext) -> HandlerResult:
-        """One stream of updates; what it is not told of is taken out of the request, and so of its confirmation."""
-        params = ctx.params or {}
-        asked = SubscriptionsListenRequestParams.model_validate(params, by_name=False).notifications
+    async def _listen(self, ctx: Request) -> HandlerResult:
+        """One stream of updates. It begins with what it will tell: what there is, of all that was asked for."""
+        asked = SubscriptionsListenRequestParams.model_validate(ctx.params or {}, by_name=False).notifications
+        meta = {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
         with anyio.CancelScope() as stream:
             self._streams.add(stream)
             try:
-                async with AsyncExitStack() as subscribed:
-                    known = await self._known(asked.resource_subscriptions or ())
+                known = await self._known(asked.resource_subscriptions or ())
+                async with AsyncExitStack() as lasting:
                     for subscription in known:
-                        await subscribed.enter_async_context(self._subscribed(subscription))
-                    honored = {
-                        "resourcesListChanged": bool(asked.resources_list_changed),
-                        "resourceSubscriptions": [subscription.uri for subscription in known],
-                    }
-                    return await call_next(replace(ctx, params={**params, "notifications": honored}))
+                        await lasting.enter_async_context(self._subscribed(subscription))
+                    honored = SubscriptionFilter(
+                        resources_list_changed=asked.resources_list_changed or None,
+                        resource_subscriptions=[subscription.uri for subscription in known] or None,
+                    )
+                    await self._stream(ctx, honored, meta)
             finally:
                 self._streams.discard(stream)
-        return {"resultType": "complete", "_meta": {SUBSCRIPTION_ID_META_KEY: ctx.request_id}}
+        return {"resultType": "complete", "_meta": meta}
+
+    async def _stream(self, ctx: Request, honored: SubscriptionFilter, meta: dict[str, Any]) -> None:
+        of_the_list, of_uris = honored.resources_list_changed, frozenset(honored.resource_subscriptions or ())
+
+        def wants(update: Update) -> bool:
+            return bool(of_the_list) if isinstance(update, ResourcesListChanged) else update.uri in of_uris
+
+        async def send(update: Update) -> None:
+            await ctx.session.send_notification(event_to_notification(update, meta), ctx.request_id)
+
+        reader = Reader(wants, send)
+        self._readers.add(reader)
+        try:
+            confirmed = SubscriptionsAcknowledgedNotificationParams(notifications=honored, _meta=meta)
+            await ctx.session.send_notification(SubscriptionsAcknowledgedNotification(params=confirmed), ctx.request_id)
+            await reader.tell()
+        finally:
+            self._readers.discard(reader)
 
     async def _known(self, asked: Iterable[str]) -> list[Subscription]:
         found: dict[str, Subscription] = {}
@@ -211,35 +228,55 @@ class Updates:
     # Older clients
 
     def _welcome(self, ctx: Request, tasks: TaskGroup) -> None:
-        connection = _connection(ctx)
-        if connection not in self._readers:
-            reader = self._readers[connection] = Reader(ctx.session)
-            tasks.start_soon(reader.tell)
-            connection.exit_stack.callback(self._leave, connection)
+        if (name := _name(ctx)) not in self._sessions:
+            session = self._sessions[name] = Session(ctx)
+            self._readers.add(session.reader)
+            tasks.start_soon(session.tell)
+            connection_of(ctx.session).exit_stack.push_async_callback(self._leave, name)
 
-    def _leave(self, connection: Connection) -> None:
-        self._readers.pop(connection).leave()
+    async def _leave(self, name: Connection | str) -> None:
+        session = self._sessions.pop(name)
+        self._readers.discard(session.reader)
+        await session.leave()
 
-    async def _subscribe(self, reader: Reader, uri: str, tasks: TaskGroup) -> None:
-        if uri in reader.subscriptions:
-            return
+    async def _subscribe(self, session: Session, uri: str) -> None:
         try:
-            await tasks.start(self._hold, reader, uri)
+            held = Held(await self._subscription(uri))
+            async with session.changing:
+                if uri in session.subscriptions:
+                    return
+                if not session.away:
+                    await held.lasting.enter_async_context(self._subscribed(held.subscription))
+                session.subscriptions[uri] = held
         except BrowserJobsError as error:
             raise MCPError(INVALID_PARAMS, explain(error, self._tracker), {"uri": uri}) from None
 
-    async def _hold(
-        self, reader: Reader, uri: str, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
-    ) -> None:
-        with anyio.CancelScope() as scope:
-            reader.subscriptions[uri] = scope
-            try:
-                async with self._subscribed(await self._subscription(uri)):
-                    task_status.started()
-                    await anyio.sleep_forever()
-            finally:
-                if reader.subscriptions.get(uri) is scope:
-                    del reader.subscriptions[uri]
+    @asynccontextmanager
+    async def listening(self, session_id: str) -> AsyncIterator[None]:
+        """An older client over HTTP can be told something as long as this lasts.
+
+        When it comes back, it is told of all that may have changed while it was away.
+        """
+        if (session := self._sessions.get(session_id)) is None:
+            yield
+            return
+        session.streams += 1
+        try:
+            if session.away:
+                await self._resume(session)
+            yield
+        finally:
+            session.streams -= 1
+            if not session.streams:
+                await session.suspend()
+
+    async def _resume(self, session: Session) -> None:
+        async with session.changing:
+            session.away = False
+            session.reader.put(ResourcesListChanged())
+            for uri, held in session.subscriptions.items():
+                await held.lasting.enter_async_context(self._subscribed(held.subscription))
+                session.reader.put(ResourceUpdated(uri))
 
     # Both
 
@@ -269,8 +306,16 @@ class Updates:
                     del self._uris[job]
 
 
-def _connection(ctx: Request) -> Connection:
-    return ctx.session._connection  # noqa: SLF001 - the SDK has no public name for who asks
+async def _unsubscribe(session: Session, uri: str) -> None:
+    async with session.changing:
+        if held := session.subscriptions.pop(uri, None):
+            await held.lasting.aclose()
+
+
+def _name(ctx: Request) -> Connection | str:
+    """What tells an older client's connection from others: over HTTP its session's id, which every request brings."""
+    connection = connection_of(ctx.session)
+    return connection.session_id or connection
 
 
 def _truthful(result: HandlerResult) -> HandlerResult:

@@ -3,33 +3,36 @@
 It serves until it is told to stop, and is then gone within two seconds.
 """
 
+import errno
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import FrameType
-from typing import Literal
+from typing import Literal, cast
 
 import uvicorn
-from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route, Router
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from ..errors import ConfigError
 from ..tracker import Tracker
+from . import doors, hooks
 from .app import Server, build
-from .doors import HEALTH, Door
+from .presence import Streams, ask_for_the_silent
 from .process import be_gone_soon, log_to_stderr
 
 Transport = Literal["http", "sse"]
 
-LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "localhost", "::1": "[::1]"}
-"""The names of this machine for itself, and how each stands in a URL."""
 PATHS: dict[Transport, str] = {"http": "/mcp", "sse": "/sse"}
-LARGEST_BODY = 1024 * 1024
+LARGEST_HEAD = 16 * 1024
+MOST_CONNECTIONS = 4096
+REQUEST_SECONDS = 20.0
+"""A connection over which no whole request has come for so long is closed."""
 IDLE_SECONDS = 300.0
 """How long an older client may be silent, with no stream open, before its session is forgotten."""
 GRACE_SECONDS = 1
@@ -41,25 +44,31 @@ async def serve_http(tracker: Tracker, transport: Transport, host: str, port: in
     """Serve any number of clients over HTTP, until the process is told to stop; `transport` is the one to speak of.
 
     Raises:
-        ConfigError: the host is not this machine's own, or the port is not free.
+        ConfigError: other machines would be let in without a token, or the address cannot be listened at.
     """
     log_to_stderr()
-    if host not in LOOPBACK:
-        raise ConfigError("--host", f"must be one of {', '.join(LOOPBACK)}: nothing would keep other machines out")
+    doors.check_host(tracker.settings, host)
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise ConfigError("--host", "is no address of this machine") from None
         raise ConfigError("--port", f"cannot be used ({error.strerror}); choose another") from None
+    ask_for_the_silent(listener)
     server = build(tracker)
     config = uvicorn.Config(
-        application(server),
+        application(server, host),
         lifespan="on",
+        http="h11",
+        h11_max_incomplete_event_size=LARGEST_HEAD,
+        limit_concurrency=MOST_CONNECTIONS,
+        server_header=False,
         ws="none",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    log.info("serving on http://%s:%s%s", LOOPBACK[host], listener.getsockname()[1], PATHS[transport])
+    log.info("serving on http://%s:%s%s", doors.in_url(host), listener.getsockname()[1], PATHS[transport])
     async with server.running():
         await _Web(server, config).serve([listener])
 
@@ -70,10 +79,21 @@ class _Web(uvicorn.Server):
     def __init__(self, server: Server, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._server = server
+        self._quiet_since: dict[H11Protocol, float] = {}
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         be_gone_soon()
         self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        now = time.monotonic()
+        open_now = [each for each in self.server_state.connections if isinstance(each, H11Protocol)]
+        quiet = [each for each in open_now if _is_quiet(each)]
+        self._quiet_since = {each: self._quiet_since.get(each, now) for each in quiet}
+        for connection, since in self._quiet_since.items():
+            if now - since > REQUEST_SECONDS:
+                connection.transport.close()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._server.stop()
@@ -82,29 +102,40 @@ class _Web(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def application(server: Server) -> Starlette:
-    """The server as a web application: `/mcp`, `/sse` with `/messages/`, and `/healthz`.
+def _is_quiet(connection: H11Protocol) -> bool:
+    """Whether nobody is being answered over a connection: it has just been opened, or its next request is not whole."""
+    cycle = cast("RequestResponseCycle | None", connection.cycle)
+    return cycle is None or cycle.response_complete
 
-    Pages of other hosts are turned away, and, where a token is set, everybody who does not bring it.
+
+def application(server: Server, host: str = "127.0.0.1") -> Starlette:
+    """The server as a web application: `/mcp`, `/sse` with `/messages/`, `/hooks/` and `/healthz`.
+
+    Pages of other hosts are turned away, and, where tokens are demanded, everybody who brings no good one.
     """
-    guard = TransportSecuritySettings(
-        allowed_hosts=[f"{name}{port}" for name in LOOPBACK.values() for port in ("", ":*")],
-        allowed_origins=[f"http://{name}{port}" for name in LOOPBACK.values() for port in ("", ":*")],
-    )
+    settings = server.tracker.settings
+    names = doors.names(settings, host)
     streamable = server.streamable_http_app(
-        transport_security=guard, max_request_body_size=LARGEST_BODY, session_idle_timeout=IDLE_SECONDS
+        transport_security=names, max_request_body_size=doors.LARGEST_BODY, session_idle_timeout=IDLE_SECONDS
     )
-    sse = server.sse_app(transport_security=guard, max_request_body_size=LARGEST_BODY)
+    sse = server.sse_app(transport_security=names, max_request_body_size=doors.LARGEST_BODY)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with server.session_manager.run():
             yield
 
-    token = server.tracker.settings.token
-    door = [Middleware(Door, token=token.get_secret_value())] if token else []
+    routes = Router([*streamable.routes, *sse.routes], redirect_slashes=False)
+    inside = Streams(routes, server.updates.listening)
     return Starlette(
-        routes=[Route(HEALTH, _healthz), *streamable.routes, *sse.routes], middleware=door, lifespan=lifespan
+        routes=[
+            Route("/healthz", _healthz),
+            *doors.metadata_routes(settings),
+            *hooks.routes(server.tracker, names),
+            Mount("/", doors.guarded(inside, settings)),
+        ],
+        middleware=doors.middleware(settings),
+        lifespan=lifespan,
     )
 
 

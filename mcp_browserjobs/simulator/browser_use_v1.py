@@ -32,6 +32,7 @@ class BrowserUseV1(Cloud):
     """Tasks, whose status is a bare string."""
 
     name = "browser_use_v1"
+    refuses_without_credits = False
     api_path = "/api/v1"
 
     def routes(self) -> Sequence[Route]:

@@ -50,6 +50,7 @@ class Dari(Vendor):
     name = "dari"
     prefix = "DARI"
     base = "/dari"
+    refuses_without_credits = False
     example_task = "contact_form"
     id_prefix = f"{ORG}/{PORTAL}/"
     variables: ClassVar = {"DARI_ORG": ORG}

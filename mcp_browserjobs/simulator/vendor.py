@@ -54,6 +54,8 @@ class Vendor(ABC):
     """Further variables that point at it."""
     example_task: ClassVar[str] = ""
     """What a job is made from, where that is no free text."""
+    refuses_without_credits: ClassVar[bool] = True
+    """Whether it is known how a start is refused for lack of money; then `world.out_of_credits` has it refused."""
     takes_words: ClassVar[bool] = True
     """Whether an answer to a question is free text, and not just its first option."""
 

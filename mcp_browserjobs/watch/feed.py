@@ -1,6 +1,6 @@
 """What a provider tells by itself, over long polls or a stream: read ahead, so that a listener may stop waiting."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 import anyio
@@ -50,14 +50,24 @@ class Feed:
 
 @asynccontextmanager
 async def listening(
-    provider: Telling, locator: str, cursor: str | None, *, spacing: float = SPACING_SECONDS
+    provider: Telling,
+    locator: str,
+    cursor: str | None,
+    *,
+    spacing: float = SPACING_SECONDS,
+    patience: Callable[[], float] = lambda: 0.0,
 ) -> AsyncIterator[Feed]:
-    """Have a provider tell of a job, from `cursor` on, until this is left; `spacing` lies between two long polls."""
+    """Have a provider tell of a job, from `cursor` on, until this is left.
+
+    Args:
+        spacing: seconds between two long polls.
+        patience: how many seconds the next one may last.
+    """
     outgoing, incoming = anyio.create_memory_object_stream[Change | BrowserJobsError](MOST_CHANGES)
     if isinstance(provider, StreamsChanges):
         source = provider.stream_changes(locator, cursor)
     else:
-        source = _long_polls(provider, locator, cursor, spacing)
+        source = _long_polls(provider, locator, cursor, spacing, patience)
     with ungrouped():
         async with incoming, anyio.create_task_group() as tasks:
             tasks.start_soon(_read, source, outgoing)
@@ -93,10 +103,10 @@ def told_in(changes: Sequence[Change]) -> EventPage:
 
 
 async def _long_polls(
-    provider: AwaitsChanges, locator: str, cursor: str | None, spacing: float
+    provider: AwaitsChanges, locator: str, cursor: str | None, spacing: float, patience: Callable[[], float]
 ) -> AsyncGenerator[Change]:
     while True:
-        change = await provider.await_change(locator, cursor)
+        change = await provider.await_change(locator, cursor, patience())
         cursor = cursor if change.page.cursor is None else change.page.cursor
         yield change
         await anyio.sleep(spacing)

@@ -200,7 +200,11 @@ class Looker:
         async with self.asking(ref.account, seconds=math.inf) as provider:
             if not isinstance(provider, AwaitsChanges | StreamsChanges):
                 raise TypeError(provider.name)
-            async with listening(provider, locator, record.cursor, spacing=spacing) as feed:
+
+            def patience() -> float:
+                return pace.long_poll(record.age(self._clock()))
+
+            async with listening(provider, locator, record.cursor, spacing=spacing, patience=patience) as feed:
                 told = True
                 while told:
                     with anyio.fail_after(SILENCE_SECONDS):
@@ -212,9 +216,15 @@ class Looker:
                     told = bool(changes) and not resting and await keep_on()
 
     async def _take(self, provider: Provider, ref: JobRef, locator: str, changes: Sequence[Change]) -> None:
-        """Write down what was told; the job itself is read where its status changed, or was not read for long."""
+        """Write down what was told; the job itself is read where its status changed, or was not read for long.
+
+        A long poll without news leaves open whether the job has ended without a word.
+        """
         page = told_in(changes)
-        words = [status_word(change.sighting.provider_status) for change in changes if change.sighting]
+        sightings = [change.sighting for change in changes if change.sighting]
+        if not sightings and isinstance(provider, AwaitsChanges) and isinstance(provider, ReportsStatus):
+            sightings = [await provider.fetch_status(locator)]
+        words = [status_word(sighting.provider_status) for sighting in sightings]
         async with self._locks.setdefault(ref, anyio.Lock()):
             record = await self._store.load(ref)
             job = record.job if record and self._is_known_well(record) else None

@@ -37,7 +37,8 @@ class Watch:
     """One job that somebody waits for. `record` and `trouble` are current; `changed` tells of the next change.
 
     `trouble` is what the last look met, None after a good one. `ended` says that nobody looks any more: the job
-    is over, or `trouble` will not pass by itself. `due` wants a look at once. `feeds_ended` counts the feeds that
+    is over, or `trouble` will not pass by itself. `due` wants a look at once; `hinted` says that somebody tells when
+    it is time for one. `feeds_ended` counts the feeds that
     ended without having told anything, and before `feed_from` none is opened.
     """
 
@@ -51,6 +52,7 @@ class Watch:
     failures: int = 0
     tried_at: datetime | None = None
     due: bool = False
+    hinted: bool = False
     feeds_ended: int = 0
     feed_from: datetime | None = None
     poked: anyio.Event = field(default_factory=anyio.Event)
@@ -100,18 +102,20 @@ class Watcher:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Loops run as long as this does. What is raised within comes out as it is, in no group."""
-        with ungrouped():
-            async with anyio.create_task_group() as tasks:
-                self._tasks = tasks
-                if self._store.shared:
-                    tasks.start_soon(self._share)
-                try:
-                    yield
-                finally:
-                    self._tasks = None
-                    tasks.cancel_scope.cancel()
-                    with anyio.CancelScope(shield=True):
-                        await self._store.leave(self.process)
+        try:
+            with ungrouped():
+                async with anyio.create_task_group() as tasks:
+                    self._tasks = tasks
+                    if self._store.shared:
+                        tasks.start_soon(self._share)
+                    try:
+                        yield
+                    finally:
+                        tasks.cancel_scope.cancel()
+                        with anyio.CancelScope(shield=True):
+                            await self._store.leave(self.process)
+        finally:
+            self._tasks = None
 
     @property
     def watched(self) -> int:
@@ -149,7 +153,7 @@ class Watcher:
         watch = self._watches[ref]
         watch.waiting += 1
         watch.following += followed
-        if watch.waiting == 1 or (watch.ended and not self._is_over(watch.record)):
+        if watch.waiting == 1 or (watch.ended and not self.is_over(watch.record)):
             self._start(watch)
         elif followed:
             watch.poke()
@@ -161,6 +165,11 @@ class Watcher:
             if not watch.waiting:
                 watch.scope.cancel()
                 del self._watches[ref]
+
+    def hinted(self, ref: JobRef) -> None:
+        """Take note that somebody else tells when a job is worth a look."""
+        if watch := self._watches.get(ref):
+            watch.hinted = True
 
     def recorded(self, before: Record | None, record: Record) -> None:
         """Take note of what a look of this process wrote down, and what stood there before."""
@@ -195,7 +204,7 @@ class Watcher:
                 await self._store.release(watch.ref, self.process)
 
     async def _look_until_over(self, watch: Watch) -> None:
-        while not self._is_over(watch.record):
+        while not self.is_over(watch.record):
             if self._store.shared and not await self._store.lease(watch.ref, self.process, now=self._clock()):
                 await anyio.sleep(LEASE_RETRY_SECONDS)
                 continue
@@ -229,7 +238,7 @@ class Watcher:
 
         async def keep_on() -> bool:
             leased = not self._store.shared or await self._store.lease(watch.ref, self.process, now=self._clock())
-            return leased and not self._is_over(watch.record)
+            return leased and not self.is_over(watch.record)
 
         spacing = max(SPACING_SECONDS, self._floor(watch.ref.account))
         self._feeds += 1
@@ -257,6 +266,8 @@ class Watcher:
                 followed=watch.following > 0,
                 floor=self._floor(watch.ref.account),
             )
+            if watch.hinted and not watch.following:
+                usual = max(usual, pace.detail_interval(record.age(now)))
             last = record.checked_at
         if watch.failures and watch.tried_at:
             last = max(watch.tried_at, last or watch.tried_at)
@@ -293,7 +304,8 @@ class Watcher:
                 watch.poke()
                 self._on_change(record)
 
-    def _is_over(self, record: Record | None) -> bool:
+    def is_over(self, record: Record | None) -> bool:
+        """Whether a job needs no more looks: it has ended, was read whole since, and will hardly turn out otherwise."""
         if record is None or record.detailed_at is None or not record.job.status.final:
             return False
         young = (self._clock() - record.changed_at).total_seconds() < PROVISIONAL_SECONDS

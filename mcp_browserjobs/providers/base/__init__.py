@@ -11,6 +11,7 @@ from .abilities import (
     ReportsLinks,
     ReportsStatus,
     ResumesJobs,
+    SendsWebhooks,
     StartsJobs,
     StreamsChanges,
     TakesAnswers,
@@ -32,6 +33,7 @@ from .provider import (
     UUID,
     Provider,
 )
+from .webhooks import Delivery, signs
 from .wire import (
     Model,
     Optional,
@@ -49,6 +51,7 @@ __all__ = [
     "CancelsJobs",
     "ChecksKey",
     "Connections",
+    "Delivery",
     "Http",
     "InProcess",
     "KeepsLogs",
@@ -62,6 +65,7 @@ __all__ = [
     "ReportsLinks",
     "ReportsStatus",
     "ResumesJobs",
+    "SendsWebhooks",
     "StartsJobs",
     "StreamsChanges",
     "TakesAnswers",
@@ -70,6 +74,7 @@ __all__ = [
     "fields_of",
     "page_number",
     "retry_after",
+    "signs",
     "unique",
     "web_links",
 ]

@@ -8,6 +8,7 @@ from pydantic import (
 )
 
 from ...jobs import Change, EventPage, JobPage, Link, Picture, Sighting, Started
+from .webhooks import Delivery
 
 
 @runtime_checkable
@@ -32,10 +33,10 @@ class ReportsEvents(Protocol):
 class AwaitsChanges(Protocol):
     """Answers a question about a job only when there is something new (a long poll)."""
 
-    async def await_change(self, job_id: str, cursor: str | None) -> Change:
+    async def await_change(self, job_id: str, cursor: str | None, seconds: float) -> Change:
         """What has happened after `cursor`, which is that of `fetch_events` too, as soon as anything has.
 
-        One request. When nothing happens for a minute or so it ends with a change that says nothing.
+        One request. When nothing happens for about `seconds`, or less, it ends with a change that says nothing.
         """
         ...
 
@@ -174,5 +175,18 @@ class ChecksKey(Protocol):
         Raises:
             AuthenticationError: the key is refused.
             PermissionDeniedError: the key is known, and of no use here.
+        """
+        ...
+
+
+@runtime_checkable
+class SendsWebhooks(Protocol):
+    """Tells of changes by webhook."""
+
+    def jobs_of(self, delivery: Delivery, secret: str) -> tuple[str, ...]:
+        """The ids under which the job that a delivery is about may be known here; pure.
+
+        None when it is not signed with `secret` as it should be, is too old, or is about no job. Where the provider
+        signs nothing, whoever calls has checked that the secret was part of the address.
         """
         ...

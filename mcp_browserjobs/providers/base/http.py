@@ -101,13 +101,14 @@ class Http:
         params: Mapping[str, str | int] | None = None,
         body: JsonValue = None,
         accept: tuple[int, ...] = (),
+        reads: bool = True,
     ) -> Reply:
-        """POST `body` as JSON (nothing when None). An answer without a body is None.
+        """POST `body` as JSON (nothing when None). An answer without a body is None, and so is one that nobody reads.
 
         Raises:
             ConflictError: 409. RefusedRequestError: 400, 413, 415 or 422. Others as in `get`.
         """
-        return await self._send("POST", path, params=params, body=body, accept=accept)
+        return await self._send("POST", path, params=params, body=body, accept=accept, reads=reads)
 
     async def put(
         self, path: str, *, params: Mapping[str, str | int] | None = None, accept: tuple[int, ...] = ()
@@ -252,10 +253,13 @@ class Http:
         body: JsonValue,
         accept: tuple[int, ...],
         most: int = MAX_BODY_BYTES,
+        reads: bool = True,
     ) -> Reply:
         url = self._access.base_url + path
         async with self._answer(method, url, self._headers, params=params, body=body) as response:
             status = response.status_code
+            if response.is_success and not reads:
+                return Reply(status, None)
             if status in accept or response.is_success:
                 said = await self._body(response, most)
                 return Reply(status, None if method != "GET" and not said.strip() else self._json(said, status))

@@ -9,6 +9,9 @@ import httpx2
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+GRACE_SECONDS = 0.5
+"""An application that is left may take so long to notice."""
+
 Message = dict[str, Any]
 App = Callable[..., Awaitable[None]]
 
@@ -23,7 +26,7 @@ class InProcess(httpx2.AsyncBaseTransport):
         self.app = app
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send one request; the application runs until the answer is closed at the latest."""
+        """Send one request; the application that goes on after its answer is closed is cancelled."""
         exchange = _Exchange(request, await request.aread())
         tasks = await anyio.create_task_group().__aenter__()
         tasks.start_soon(exchange.run, self.app)
@@ -44,6 +47,7 @@ class _Exchange:
         self._asked: Message | None = {"type": "http.request", "body": body, "more_body": False}
         self._said: MemoryObjectSendStream[Message | Exception]
         self._heard: MemoryObjectReceiveStream[Message | Exception]
+        self._left, self._ended = anyio.Event(), anyio.Event()
         self._said, self._heard = anyio.create_memory_object_stream(math.inf)
 
     async def run(self, app: App) -> None:
@@ -68,11 +72,19 @@ class _Exchange:
             self._said.send_nowait(httpx2.ReadError(str(error), request=self._request))
         except Exception as error:  # noqa: BLE001 # it belongs to who asked
             self._said.send_nowait(error)
+        finally:
+            self._ended.set()
+
+    async def leave(self) -> None:
+        """Say that nobody listens any more, and wait a little for the application to end by itself."""
+        self._left.set()
+        with anyio.move_on_after(GRACE_SECONDS):
+            await self._ended.wait()
 
     async def _receive(self) -> Message:
         asked, self._asked = self._asked, None
         if asked is None:
-            await anyio.sleep_forever()
+            await self._left.wait()
         return asked or {"type": "http.disconnect"}
 
     async def message(self) -> Message:
@@ -101,7 +113,9 @@ class _Body(httpx2.AsyncByteStream):
                 yield body
 
     async def aclose(self) -> None:
-        self._tasks.cancel_scope.cancel()
+        with anyio.CancelScope(shield=True):
+            await self._exchange.leave()
+            self._tasks.cancel_scope.cancel()
         try:
             await self._tasks.__aexit__(None, None, None)
         finally:

@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 from urllib.parse import SplitResult
 
 from ...errors import (
@@ -60,6 +60,8 @@ class Provider(ABC):
     """For how many seconds a new job may be unknown to its own API."""
     lists_tasks: ClassVar[bool] = True
     """Whether its list shows what each job was asked to do, so that a start can be found there."""
+    webhook_proof: ClassVar[Literal["secret", "key", "address"]] = "secret"
+    """What tells its webhooks from others: a secret of their own, the account's key, or a secret in the address."""
     continues_with: ClassVar[str] = ""
     """The parameter of a start that names the session to go on in, after a person acted in its live view."""
 

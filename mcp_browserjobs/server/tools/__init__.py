@@ -34,11 +34,10 @@ READING = (
 )
 
 
-def listed(tracker: Tracker) -> list[Tool]:
-    """The tools that the settings allow. Those that act share one actor."""
+def listed(tracker: Tracker, actor: Actor) -> list[Tool]:
+    """The tools that the settings allow."""
     tools = [module.tool(tracker) for module in READING]
     if not tracker.settings.read_only:
-        actor = Actor(tracker)
         tools.append(answer_job_question.tool(tracker, actor))
         tools += [module.tool(actor) for module in (pause_job, resume_job, cancel_job)]
         if tracker.settings.allow_start:

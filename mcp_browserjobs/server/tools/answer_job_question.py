@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult, ClientCapabilities, ToolAnnotations
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from ...acting import Actor
@@ -31,13 +31,13 @@ def tool(tracker: Tracker, actor: Actor) -> Tool:
 
     async def ask(ctx: Context[Any, Any], job: str, answer: str, question_id: str) -> Any:
         """A form for the person; None when there is an answer already, nothing to ask, or no way to."""
-        if _given(answer) or not _can_be_asked(ctx):
+        if _given(answer) or not can_be_asked(ctx.client_capabilities):
             return None
         view = await look(job)
         question = view.seen.job.question
         if view.status is not JobStatus.WAITING_FOR_INPUT or not question or question_id not in ("", question.id):
             return None
-        return Elicit(_message(view, question), _form(question))
+        return Elicit(wording(view, question), _form(question))
 
     async def look(job: str) -> JobView:
         view = await tracker.look(job)
@@ -82,24 +82,27 @@ def _given(answer: str) -> bool:
     return answer.strip() not in ("", FILL_IN, "\N{HORIZONTAL ELLIPSIS}")
 
 
-def _can_be_asked(ctx: Context[Any, Any]) -> bool:
-    """Whether the client shows forms; one that names no kind of asking at all does."""
-    able = ctx.client_capabilities
+def can_be_asked(able: ClientCapabilities | None) -> bool:
+    """Whether a client shows forms; one that names no kind of asking at all does."""
     elicitation = able.elicitation if able else None
     return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
 
 
-def _message(view: JobView, question: Question) -> str:
+def wording(view: JobView, question: Question) -> str:
+    """What a person reads above the form."""
     text = question.text[:QUESTION_CHARACTERS].strip() or "(no text)"
     return f"The browser job {view.reference} waits for your answer. The following words are the run's own:\n\n{text}"
 
 
+def answer_schema(question: Question) -> dict[str, Any]:
+    """The schema of the form's only field, `answer`."""
+    options = list(dict.fromkeys(question.options))
+    return {"type": "string", "description": "Your answer to the job"} | ({"enum": options} if options else {})
+
+
 def _form(question: Question) -> type[Form]:
-    schema: dict[str, Any] = {"type": "string", "description": "Your answer to the job"}
-    kind: Any = str
-    if options := tuple(dict.fromkeys(question.options)):
-        kind = Literal[options]
-        schema["enum"] = list(options)
-    form = create_model("Form", __base__=Form, answer=(Annotated[kind, WithJsonSchema(schema)], ...))
+    options = tuple(dict.fromkeys(question.options))
+    kind: Any = Literal[options] if options else str
+    form = create_model("Form", __base__=Form, answer=(Annotated[kind, WithJsonSchema(answer_schema(question))], ...))
     form.asked = question.id
     return form

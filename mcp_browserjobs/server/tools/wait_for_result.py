@@ -7,15 +7,18 @@ from typing import Annotated, Any, TypedDict
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult
+from mcp.types import CallToolResult, TextContent
 from pydantic import BeforeValidator, Field
 
 from ...jobs import JobStatus
 from ...tracker import MOST_JOBS, Tracker
 from ...views import JobView, Need, Progress, Until
 from ..answers import wait_answer
-from ..patience import cap
+from ..patience import Patience
+from ..presence import while_there
 from .base import READS, declare, result
+
+GONE = CallToolResult(content=[TextContent(type="text", text="Nobody waits for the answer any more.")], is_error=True)
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +49,7 @@ Jobs = Annotated[
 
 def tool(tracker: Tracker) -> Tool:
     """The tool over this tracker."""
+    patience = Patience(tracker.settings.wait_seconds)
 
     async def wait_for_result(
         ctx: Context[Any, Any],
@@ -62,12 +66,12 @@ def tool(tracker: Tracker) -> Tool:
             int, Field(ge=0, description="The longest to wait. 0: as long as this client allows.")
         ] = 0,
     ) -> Annotated[CallToolResult, WaitAnswer]:
-        client = ctx.session.client_params
-        longest = cap(client and client.client_info.name, tracker.settings.wait_seconds)
-        seconds = min(wait_seconds or longest, longest)
-        tell = told(ctx, seconds, of=len(set(jobs)))
-        waited = await tracker.wait(jobs, until=until, need=need, seconds=seconds, on_progress=tell)
-        return result(wait_answer(waited, cap=longest, until=until, need=need, tracker=tracker))
+        with while_there(ctx), patience.waiting(ctx, (*jobs, until, need)) as longest:
+            seconds = min(wait_seconds or longest, longest)
+            tell = told(ctx, seconds, of=len(set(jobs)))
+            waited = await tracker.wait(jobs, until=until, need=need, seconds=seconds, on_progress=tell)
+            return result(wait_answer(waited, cap=longest, until=until, need=need, tracker=tracker))
+        return GONE
 
     return declare(
         wait_for_result,

@@ -1,0 +1,141 @@
+"""Whose bearer token is good over HTTP, and what it allows: the two that can be set, and those of an OAuth issuer."""
+
+import logging
+import re
+from hmac import compare_digest
+from urllib.parse import urlsplit
+
+import anyio
+import anyio.to_thread
+import jwt
+from mcp.server.auth.middleware.auth_context import get_access_token
+from mcp.server.auth.provider import AccessToken
+
+from ..settings import OAuth, Settings
+
+READ, ACT = "jobs:read", "jobs:act"
+SCOPES = [READ, ACT]
+
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""Those of which the issuer alone has the key that signs."""
+LONGEST_TOKEN = 8192
+FRESH_SECONDS = 600.0
+RETRY_SECONDS = 30.0
+"""A token that names an unknown key has the issuer asked again, but not more often than that."""
+LEEWAY_SECONDS = 30
+ISSUER_SECONDS = 5
+WELL_KNOWN = (".well-known/oauth-authorization-server", ".well-known/openid-configuration")
+
+log = logging.getLogger(__name__)
+
+
+def may_act() -> bool:
+    """Whether who asks now may change something: everybody but those whose token lacks that scope."""
+    token = get_access_token()
+    return token is None or ACT in token.scopes
+
+
+class Tokens:
+    """Tells good tokens from others, for the SDK's BearerAuthBackend."""
+
+    def __init__(self, settings: Settings) -> None:
+        known = ((settings.token, "token", SCOPES), (settings.read_token, "read-token", [READ]))
+        self._known = [
+            (token.get_secret_value().encode(), client, list(scopes)) for token, client, scopes in known if token
+        ]
+        self._issuer = Issuer(settings.oauth) if settings.oauth else None
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """What the token allows, and whom; None when it is not good."""
+        given, found = token.encode(errors="surrogatepass"), None
+        for expected, client, scopes in self._known:
+            if compare_digest(given, expected):
+                found = AccessToken(token="", client_id=client, scopes=scopes)
+        if found or self._issuer is None or len(token) > LONGEST_TOKEN:
+            return found
+        return await self._issuer.verify(token)
+
+
+class Issuer:
+    """Verifies the tokens of an OAuth issuer by the keys that it publishes (RFC 8414, RFC 7517, RFC 9068)."""
+
+    def __init__(self, oauth: OAuth) -> None:
+        self._oauth = oauth
+        self._keys: jwt.PyJWKClient | None = None
+        self._sought_at = float("-inf")
+        self._seeking = anyio.Lock()
+
+    async def verify(self, token: str) -> AccessToken | None:
+        """What the token allows, None when it is not good or its issuer cannot be asked for its keys."""
+        keys = await self._published()
+        if keys is None:
+            return None
+        try:
+            key = await anyio.to_thread.run_sync(keys.get_signing_key_from_jwt, token)
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=ALGORITHMS,
+                audience=self._oauth.audience,
+                issuer=self._oauth.issuer,
+                leeway=LEEWAY_SECONDS,
+                options={"require": ["exp", "iss", "aud"]},
+            )
+        except (jwt.PyJWTError, ValueError, TypeError):
+            return None
+        subject = claims.get("sub")
+        client = claims.get("client_id") or claims.get("azp") or subject or "client"
+        return AccessToken(
+            token="",
+            client_id=str(client),
+            scopes=_scopes(claims.get("scope", claims.get("scp"))),
+            expires_at=int(claims["exp"]) + LEEWAY_SECONDS,
+            subject=None if subject is None else str(subject),
+            claims={"iss": self._oauth.issuer},
+        )
+
+    async def _published(self) -> jwt.PyJWKClient | None:
+        """The issuer's keys; where they are is sought once, and while that fails again every RETRY_SECONDS."""
+        async with self._seeking:
+            if self._keys is None and anyio.current_time() - self._sought_at > RETRY_SECONDS:
+                self._sought_at = anyio.current_time()
+                try:
+                    place = await anyio.to_thread.run_sync(_place_of_keys, self._oauth.issuer)
+                    self._keys = jwt.PyJWKClient(
+                        place, lifespan=FRESH_SECONDS, timeout=ISSUER_SECONDS, cooldown_duration=RETRY_SECONDS
+                    )
+                except (jwt.PyJWTError, KeyError, ValueError, TypeError, AttributeError) as error:
+                    log.warning("the OAuth issuer does not tell where its keys are: %s", type(error).__name__)
+            return self._keys
+
+
+def _place_of_keys(issuer: str) -> str:
+    """Where an issuer publishes its keys, as its metadata say."""
+    failure: jwt.PyJWTError | None = None
+    for place in _metadata(issuer):
+        try:
+            metadata = jwt.PyJWKClient(place, timeout=ISSUER_SECONDS, cache_jwk_set=False).fetch_data()
+        except jwt.PyJWTError as error:
+            failure = error
+            continue
+        address = urlsplit(metadata["jwks_uri"])
+        if metadata["issuer"] != issuer or (
+            address.scheme != "https" and address.hostname != urlsplit(issuer).hostname
+        ):
+            raise ValueError("the metadata are not to be trusted")
+        return str(address.geturl())
+    raise failure or ValueError
+
+
+def _metadata(issuer: str) -> list[str]:
+    """Where an issuer may describe itself: before its path (RFC 8414), or after it (OpenID Connect)."""
+    parts = urlsplit(issuer)
+    origin, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
+    return [f"{origin}/{WELL_KNOWN[0]}{path}", f"{origin}/{WELL_KNOWN[1]}{path}", f"{origin}{path}/{WELL_KNOWN[1]}"]
+
+
+def _scopes(claim: object) -> list[str]:
+    """The scopes of a claim that is a list, or words with blanks between them."""
+    if isinstance(claim, str):
+        claim = re.split(r"\s+", claim.strip())
+    return [scope for scope in claim if isinstance(scope, str)] if isinstance(claim, list) else []
