@@ -5,6 +5,7 @@ commands, so that a server over stdio starts without the rest.
 """
 
 import math
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Literal
 import anyio
 import click
 
-from . import __version__, deeds
+from . import __version__, completing, deeds, onboarding
 from .command import AS_JSON, EXIT_CODES, JOB, complain, failed, guarded, open_tracker, refused, run, wait_for
 from .errors import (
     PASSING,
@@ -26,6 +27,7 @@ from .errors import (
 )
 from .exits import Exit, of_error, worst
 from .jobs import JobRef, JobStatus
+from .program import Program
 from .providers.base import Connections
 from .server import answers, sentences
 from .tracker import Tracker
@@ -40,7 +42,71 @@ PICTURE_NAME_CHARACTERS = 80
 PRIVATE = "Whoever has one of these links can look or even take over: keep them to yourself."
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+SECTIONS = {
+    "To try it": ("demo", "simulate"),
+    "To set it up": ("install", "doctor", "accounts", "serve", "completion"),
+    "To look": ("jobs", "status", "events", "result", "diagnose", "screenshot", "links", "log"),
+    "To wait": ("wait",),
+    "To act": ("answer", "pause", "resume", "cancel", "start"),
+}
+EXAMPLES = """\
+\b
+Examples:
+  mcp-browserjobs demo
+  mcp-browserjobs install cursor
+  mcp-browserjobs jobs
+  mcp-browserjobs wait JOB && deploy
+  mcp-browserjobs events JOB --follow
+"""
+SERVE_EXAMPLES = """\
+\b
+Examples:
+  mcp-browserjobs serve --demo
+  mcp-browserjobs serve --read-only
+  mcp-browserjobs serve --transport http
+"""
+WAIT_EXAMPLES = """\
+\b
+Examples:
+  mcp-browserjobs wait JOB && deploy
+  mcp-browserjobs wait JOB --timeout 600
+  mcp-browserjobs wait A B --need any
+"""
+EVENTS_EXAMPLES = """\
+\b
+Examples:
+  mcp-browserjobs events JOB --follow
+  mcp-browserjobs events JOB --after 20
+  mcp-browserjobs events JOB --json | jq .
+"""
+JOBS_EXAMPLES = """\
+\b
+Examples:
+  mcp-browserjobs jobs --status failed
+  mcp-browserjobs jobs | cut -f 1
+"""
+COMPLETION_EXAMPLES = """\
+\b
+Into ~/.bashrc:
+  eval "$(mcp-browserjobs completion bash)"
+
+\b
+Into ~/.zshrc, after compinit:
+  eval "$(mcp-browserjobs completion zsh)"
+
+\b
+Into ~/.config/fish/config.fish:
+  mcp-browserjobs completion fish | source
+"""
+
+
+@click.group(
+    cls=Program,
+    sections=SECTIONS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"{EXAMPLES}\n{EXIT_CODES}",
+)
 @click.version_option(__version__, message="%(version)s")
 @click.pass_context
 def main(context: click.Context) -> None:
@@ -54,12 +120,13 @@ def main(context: click.Context) -> None:
         context.invoke(serve)
 
 
-@main.command()
+@main.command(epilog=SERVE_EXAMPLES)
 @click.option("--transport", type=click.Choice(["stdio", "http", "sse"]), default="stdio", show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where http and sse listen.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8931, show_default=True)
 @click.option("--read-only", is_flag=True, help="Leave out every tool that acts on a job.")
 @click.option("--allow-start", is_flag=True, help="Offer start_job, which spends money.")
+@click.option("--demo", is_flag=True, help="Serve pretend jobs at pretend providers: no key is needed or used.")
 @click.pass_obj
 def serve(
     connections: Connections | None,
@@ -69,6 +136,7 @@ def serve(
     *,
     read_only: bool,
     allow_start: bool,
+    demo: bool,
 ) -> None:
     """Serve MCP: over stdio, or over HTTP at /mcp or /sse."""
     from .server.stdio import serve_stdio
@@ -76,7 +144,13 @@ def serve(
 
     async def until_told() -> Exit:
         try:
-            tracker = open_tracker(connections, read_only=read_only, allow_start=allow_start)
+            if demo:
+                from .playground import Playground
+
+                complain("All jobs served here are pretend.")
+                tracker: Tracker = Playground(read_only=read_only)
+            else:
+                tracker = open_tracker(connections, read_only=read_only, allow_start=allow_start)
             if tracker.store_problem:
                 complain(sentences.explain(tracker.store_problem, tracker))
             if transport == "stdio":
@@ -116,8 +190,8 @@ def _number(_context: click.Context, _parameter: click.Parameter, value: float |
     return value
 
 
-@main.command(epilog=EXIT_CODES)
-@click.argument("jobs", metavar="JOB...", nargs=-1, required=True)
+@main.command(epilog=f"{WAIT_EXAMPLES}\n{EXIT_CODES}")
+@click.argument("jobs", metavar="JOB...", nargs=-1, required=True, shell_complete=completing.jobs)
 @click.option(
     "--timeout",
     type=click.FloatRange(0, min_open=True),
@@ -161,7 +235,7 @@ def wait(
     )
 
 
-@main.command()
+@main.command(epilog=EVENTS_EXAMPLES)
 @JOB
 @click.option("--after", type=click.IntRange(0), default=0, metavar="N", help="Only events with a number above this.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help=f"At most so many; {PAGE} unless following.")
@@ -316,8 +390,8 @@ def log(connections: Connections | None, job: str, *, as_json: bool) -> None:
     run(connections, tell)
 
 
-@main.command()
-@click.option("--account", default="", help="Only the jobs of this account.")
+@main.command(epilog=JOBS_EXAMPLES)
+@click.option("--account", default="", help="Only the jobs of this account.", shell_complete=completing.accounts)
 @click.option("--status", type=click.Choice([word.value for word in JobStatus]), help="Only these.")
 @click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True)
 @click.option("--cursor", default="", help="Go on at the next_cursor of an earlier list.")
@@ -337,7 +411,7 @@ def jobs(
         answer = answers.list_answer(listed, tracker)
         Screen(as_json=as_json).jobs(answer)
         if not listed.records:
-            complain("No jobs are known." if tracker.accounts else sentences.explain(UnknownReferenceError(), tracker))
+            complain(_none_known(tracker, account))
         elif listed.cursor and not as_json:
             complain("There are more; --limit shows them.")
         for problem in answer.get("problems", ()):
@@ -380,9 +454,9 @@ def simulate(port: int) -> None:
     try:
         listening = pretend.listen(port)
     except OSError as error:
-        raise click.ClickException(
-            f"Port {port} cannot be used ({error.strerror}); name another with --port."
-        ) from None
+        # What the error says of itself repeats the address.
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        sys.exit(refused(ConfigError("--port", f"cannot be used ({reason}); choose another")))
     guarded(lambda: pretend.serve(listening, click.echo))
 
 
@@ -399,8 +473,28 @@ def demo(*, fast: bool, ask: bool) -> None:
     guarded(lambda: anyio.run(story.play, speed, story.typed if ask else story.nobody))
 
 
-for deed in deeds.COMMANDS:
-    main.add_command(deed)
+@main.command(epilog=COMPLETION_EXAMPLES)
+@click.argument("shell", type=click.Choice(completing.SHELLS), metavar="SHELL")
+def completion(shell: str) -> None:
+    """Print what makes the Tab key complete commands and jobs.
+
+    SHELL is bash, zsh or fish. The jobs are those seen before; no provider is asked.
+    """
+    click.echo(completing.script(main, shell))
+
+
+for command in (*deeds.COMMANDS, *onboarding.COMMANDS):
+    main.add_command(command)
+
+
+def _none_known(tracker: Tracker, account: str) -> str:
+    if not tracker.accounts:
+        return sentences.explain(UnknownReferenceError(), tracker)
+    asked = [account] if account else list(tracker.accounts)
+    if silent := [name for name in asked if "list_jobs" not in tracker.able(name)]:
+        verb = "lists" if len(silent) == 1 else "list"
+        return f"No jobs are known. {', '.join(silent)} {verb} none: one is known here once it has been looked at."
+    return "No jobs are known."
 
 
 def _picture_name(shown: Screenshot) -> str:

@@ -12,7 +12,7 @@ from typing import NoReturn
 import anyio
 import click
 
-from . import twins
+from . import completing, twins
 from .errors import BrowserJobsError, ConfigError
 from .exits import Exit, of_error, of_wait
 from .providers.base import Connections
@@ -23,13 +23,21 @@ from .views import JobView, Need, Until
 
 EXIT_CODES = """\
 \b
-Exit codes: 0 completed; 1 failed, cancelled, or completed with the goal missed;
-2 wrong usage or settings, or not possible there; 3 needs a person;
-4 time is up; 5 the provider gives no answer; 130 interrupted.
+Exit codes:
+  0    completed
+  1    failed, cancelled, goal missed
+  2    wrong usage, or not possible
+  3    needs a person
+  4    time is up
+  5    the provider does not answer
+  130  interrupted
 """
 
-JOB = click.argument("job")
+JOB = click.argument("job", shell_complete=completing.jobs)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, as the tools answer it.")
+
+PARAMETERS, PARAMETERS_OF_TOOL = "--parameters", "parameters_json"
+"""The option of the command start, and what the tool calls it."""
 
 Action = Callable[[Tracker], Awaitable[Exit]]
 
@@ -129,4 +137,4 @@ def guarded(action: Callable[[], Exit | None]) -> NoReturn:
 
 def complain(sentence: str) -> None:
     """Say something of ours on standard error."""
-    click.echo(twins.of_sentence(sentence), err=True)
+    click.echo(twins.of_sentence(sentence).replace(PARAMETERS_OF_TOOL, PARAMETERS), err=True)

@@ -10,7 +10,7 @@ import click
 from pydantic import JsonValue
 
 from .acting import Acted, Actor
-from .command import AS_JSON, EXIT_CODES, JOB, act, complain, failed, guarded, run, wait_for
+from .command import AS_JSON, EXIT_CODES, JOB, PARAMETERS, act, complain, failed, guarded, run, wait_for
 from .errors import NotAvailableError
 from .exits import Exit
 from .jobs import START_PREFIX
@@ -100,7 +100,8 @@ def _parameters(_context: click.Context, _parameter: click.Parameter, text: str)
 @click.argument("account")
 @click.argument("task")
 @click.option(
-    "--parameters",
+    PARAMETERS,
+    "parameters",
     default="{}",
     callback=_parameters,
     metavar="JSON|@FILE",
@@ -123,7 +124,8 @@ def start(
     """Start a job, which may cost money.
 
     Its reference is printed, and nothing else. ACCOUNT is one that the command accounts lists. TASK says what to
-    do; at Dari it names the portal, and the parameters are the values of its form.
+    do; at Dari it names the portal, and the parameters are the values of its form. Other providers want parameters
+    too, and say which when they are missing.
 
     The same start within two minutes is the same job, so repeat it when you are not sure that it worked. To start
     several alike, give each a --key of its own.

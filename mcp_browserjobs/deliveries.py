@@ -74,8 +74,9 @@ class Deliveries:
             len(self._seen) >= MOST_REMEMBERED or next(iter(self._seen.values())) < delivery.now - REMEMBERED
         ):
             self._seen.popitem(last=False)
-        before, self._seen[mark] = mark in self._seen, delivery.now
-        return before
+        before = self._seen.pop(mark, None)
+        self._seen[mark] = delivery.now
+        return before is not None
 
     async def _known(self, account: Account, ids: tuple[str, ...]) -> list[JobRef]:
         """The jobs of these ids that are known and not over, in all accounts of the same key."""

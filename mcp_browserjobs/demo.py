@@ -4,10 +4,13 @@ Everything but the providers is real: the tracker, its looks and waits, and the 
 """
 
 import json
+import shlex
+import shutil
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -33,6 +36,10 @@ LONGEST = 60.0
 READING = 2.0
 """How long a person gets to read a part, in seconds."""
 ANSWER = "blue"
+KETTLE = "8b1f4e02-6a35-4c0d-9c59-3f1d7a4b2e60"
+TABLE = "c2d7a9f4-0e8b-4f63-8a1e-5b90d3c46f17"
+ORDER = "demo-org/contact_form/5e9f0c3a-7d24-4b8e-b6a1-90f2c8d4e735"
+"""The ids of the jobs, the same each time."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Story:
     def kettle(self) -> Script:
         """It does what it should."""
         return Script(
-            title="Compare the prices of a kettle",
+            title="Compare prices of a kettle",
             beats=(
                 Queued(1 / self.speed),
                 Step("Opened the first shop", 3 / self.speed, "https://shop.example/"),
@@ -96,18 +103,33 @@ async def typed() -> str:
     return sys.stdin.readline()
 
 
-async def play(speed: float = 1.0, answered: AnswerIt = nobody, *, clock: Callable[[], datetime] = wall_clock) -> Exit:
-    """Play the story from its beginning to its end."""
+async def play(
+    speed: float = 1.0,
+    answered: AnswerIt = nobody,
+    *,
+    clock: Callable[[], datetime] = wall_clock,
+    to: Console | None = None,
+    program: str = "",
+) -> Exit:
+    """Play the story from its beginning to its end.
+
+    Args:
+        speed: how many times as fast as it would be.
+        answered: where the answer to its question comes from.
+        clock: the present.
+        to: where it is shown; standard output by default.
+        program: how this program is called from where it is shown; by default as it can be called from here.
+    """
     world, story = World(clock=clock), Story(speed)
-    kettle = world.add("browser_use", story.kettle())
-    table = world.add("gobii", story.table())
-    order = world.add("dari", story.order())
+    kettle = world.add("browser_use", story.kettle(), KETTLE)
+    table = world.add("gobii", story.table(), TABLE)
+    order = world.add("dari", story.order(), ORDER)
     tracker = Tracker(_settings(world, speed), connections=Connections.to_app(application(world)), clock=clock)
     async with tracker.running():
-        stage = Stage(tracker, screen.console(), speed, answered)
+        stage = Stage(tracker, to or screen.console(), speed, answered)
         await stage.run(f"browser_use:{kettle.id}", f"gobii:{table.id}", f"dari:{order.id}")
     stage.tell(f"The pretend providers were asked {len(world.requests)} times in all.")
-    stage.farewell()
+    stage.farewell(program or _program())
     return Exit.COMPLETED
 
 
@@ -127,9 +149,11 @@ class Stage:
     speed: float
     answered: AnswerIt
     told: str = field(default="", init=False)
+    jobs: tuple[str, ...] = field(default=(), init=False)
 
     async def run(self, kettle: str, table: str, order: str) -> None:
         """The story, scene by scene."""
+        self.jobs = (kettle, table, order)
         self.tell("A story with pretend providers: no key, no network, nothing here is real.", style="bold")
         self.tell("Three jobs have just started, one at each of three providers:")
         self.show([terminal.whole(f"  {job}", "bold") for job in (kettle, table, order)])
@@ -211,7 +235,8 @@ class Stage:
 
     async def progress(self, seconds: float, views: Sequence[JobView]) -> None:
         """Tell how a wait is getting on, when it is."""
-        told = ", ".join(f"{view.reference.partition(':')[0]} {view.status}" for view in views)
+        in_order = sorted(views, key=lambda view: self.jobs.index(view.reference))
+        told = ", ".join(f"{view.reference.partition(':')[0]} {view.status}" for view in in_order)
         if told != self.told:
             self.told = told
             self.show([Padding(Text(f"... {seconds:.0f} s: {told}", style="dim"), terminal.INDENT)])
@@ -236,6 +261,8 @@ class Stage:
                 value = value.get(part) if value else None
             if value is not None:
                 text = terminal.plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+                for job in self.jobs:
+                    text = text.replace(job, terminal.short(job))
                 line = Text.assemble((f"{name}: ", "dim"), (text, terminal.STYLES.get(text, "")))
                 self.show([Padding(line, (0, 0, 0, 4))])
 
@@ -243,20 +270,17 @@ class Stage:
         """What is going on."""
         self.show([Text(), Text(text, style=style or "italic")])
 
-    def farewell(self) -> None:
+    def farewell(self, program: str) -> None:
         """What to do next."""
-        keys = sorted({f"{providers.load(name).prefix}_API_KEY" for name in providers.names()})
-        server = {"command": twins.PROGRAM, "env": {keys[0]: "your key"}}
+        named = shlex.quote(program)
+        own = ("install HOST", "doctor", "jobs", "wait JOB")
         self.show(
             [
                 Text(),
-                Text("Now with jobs of your own:", style="bold"),
-                Text(f"1. Have the key of a provider at hand; its variable is one of {', '.join(keys)}."),
-                Text("2. Paste this into the MCP configuration of your assistant:"),
-                Padding(Text(json.dumps({"mcpServers": {"browserjobs": server}}, indent=2)), (0, 0, 0, 3)),
-                Text("3. Ask it: how are my browser jobs doing?"),
-                Text("Or stay here, with the variable set:"),
-                Padding(Text(f"{twins.PROGRAM} jobs\n{twins.PROGRAM} wait JOB"), (0, 0, 0, 3)),
+                Text("Next, the same talk with your assistant, still without a key. Have it start:", style="bold"),
+                terminal.whole(f"   {named} serve --demo"),
+                Text("Then with jobs of your own, and the key of a provider at hand:", style="bold"),
+                *(terminal.whole(f"   {named} {command}") for command in own),
             ]
         )
 
@@ -267,6 +291,11 @@ class Stage:
     async def pause(self, seconds: float) -> None:
         """Let a person read."""
         await anyio.sleep(seconds / self.speed)
+
+
+def _program() -> str:
+    """The command as it can be called from here: by its name only where that is found."""
+    return twins.PROGRAM if shutil.which(twins.PROGRAM) else str(Path(sys.executable).with_name(twins.PROGRAM))
 
 
 def _short(value: str | list[str]) -> str | list[str]:

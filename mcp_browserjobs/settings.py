@@ -3,7 +3,7 @@
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +20,8 @@ LONGEST_SECONDS = 86400
 ACCOUNT_NAME = r"[a-z][a-z0-9_-]{0,39}"
 ACTS = frozenset({"answer_question", "pause_job", "resume_job", "cancel_job", "start_job"})
 """The abilities that change something."""
+PLACEHOLDER = re.compile(r"\$[A-Z][A-Z0-9_]*|\$\{[^}]*\}")
+"""What a host's configuration says for a key that is to be filled in; hosts leave it standing when they have none."""
 TRUE, FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
 
 
@@ -53,7 +55,7 @@ class Settings:
     """All that can be set. `store` is a file or `:memory:`; `wait_seconds` None follows the client.
 
     `token` lets in over HTTP whoever brings it, `read_token` to the reading tools alone; `public_url` is the address
-    under which other machines reach the server.
+    under which other machines reach the server. `pretend` says that the accounts are no real ones.
     """
 
     accounts: tuple[Account, ...] = ()
@@ -65,6 +67,7 @@ class Settings:
     read_token: SecretStr | None = None
     oauth: OAuth | None = None
     public_url: str | None = None
+    pretend: bool = False
 
     @property
     def guarded(self) -> bool:
@@ -115,10 +118,19 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     )
 
 
+def given(names: Iterable[str], environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Those of these variables that are set, without the blanks around them."""
+    environ = os.environ if environ is None else environ
+    found = {name: environ.get(name, "").strip() for name in names}
+    return {name: text for name, text in found.items() if text and not PLACEHOLDER.fullmatch(text)}
+
+
 def _token(environ: Mapping[str, str], variable: str) -> SecretStr | None:
     token = environ.get(variable, "").strip()
     if not token:
         return None
+    if PLACEHOLDER.fullmatch(token):
+        raise ConfigError(variable, "is not filled in: everybody knows this text")
     if not re.fullmatch(r"[!-~]{1,512}", token):
         raise ConfigError(variable, "must be at most 512 visible ASCII characters without blanks")
     return SecretStr(token)
@@ -169,9 +181,13 @@ def _accounts(environ: Mapping[str, str]) -> tuple[Account, ...]:
         variable = f"{provider.prefix}_API_KEY"
         if provider.name in named or (provider.name, variable) in opened:
             continue
-        if key := environ.get(variable, "").strip():
+        if key := _key(environ, variable):
             named[provider.name] = _account(provider, provider.name, key, variable, None, environ)
     return tuple(named.values())
+
+
+def _key(environ: Mapping[str, str], variable: str) -> str:
+    return given([variable], environ).get(variable, "")
 
 
 def _configured(name: str, entry: _AccountEntry, environ: Mapping[str, str]) -> list[Account]:
@@ -180,7 +196,7 @@ def _configured(name: str, entry: _AccountEntry, environ: Mapping[str, str]) -> 
         known = ", ".join(providers.names())
         raise ConfigError(f"accounts.{name}.provider", f"is none of {known}")
     provider = providers.load(entry.provider)
-    key = environ.get(entry.key_variable, "").strip()
+    key = _key(environ, entry.key_variable)
     if unknown := sorted(set(entry.model_extra or ()) - set(provider.options)):
         raise ConfigError(f"accounts.{name}.{unknown[0]}", "is no setting of this provider")
     return [

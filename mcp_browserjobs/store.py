@@ -477,10 +477,15 @@ class Store:
             before = self._load(ref)
             if before is None:
                 return None
-            if before.job == before.job.model_copy(update=sighting.model_dump()):
+            told = sighting.model_dump()
+            known = before.job.status
+            if sighting.provider_status == before.job.provider_status and (known.final or not sighting.status.final):
+                # A look knew more than the word: that the stop was ours, or that nothing is asked.
+                told["status"] = known
+            if before.job == before.job.model_copy(update=told):
                 self._db.execute("UPDATE jobs SET checked_at = ? WHERE account = ? AND id = ?", (now.timestamp(), *ref))
                 return self._load(ref)
-            job = before.job.model_copy(update=sighting.model_dump())
+            job = before.job.model_copy(update=told)
             return self._record(ref, job, (), now, "", None, whole=False)
 
         return await self._write(change)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.table import Table
@@ -21,6 +21,8 @@ from .server.answers import Answer
 
 INDENT = (0, 0, 0, 2)
 SHORT_ID = 12
+NARROW = 60
+"""A terminal with fewer columns has what stands side by side elsewhere one below the other."""
 
 STYLES: dict[str, str] = {
     JobStatus.QUEUED: "blue",
@@ -88,7 +90,7 @@ def options(asked: Answer) -> list[RenderableType]:
     table.add_column(overflow="fold")
     for number, option in enumerate(asked.get("options", ()), 1):
         table.add_row(str(number), Text(plain(option)))
-    return [Padding(table, INDENT)] if table.rows else []
+    return [Padding(table, INDENT, expand=False)] if table.rows else []
 
 
 def chosen(said: str, options: Sequence[str]) -> str | None:
@@ -123,6 +125,8 @@ def _evidence(fact: tuple[str, Any]) -> tuple[str, str]:
                 "repeated",
                 f"the same {same['what']} {same['times']} times, events {same['first_seq']} to {same['last_seq']}",
             )
+        case "last_step_seq", seq:
+            return "last step", f"event {seq}"
         case "inferred", _:
             return "verdict", "inferred from what the run says of its error"
         case name, seconds if name.endswith("_seconds"):
@@ -190,13 +194,16 @@ def _short_event(event: Answer) -> str:
 
 
 def jobs(answer: Answer) -> list[RenderableType]:
-    """A list of jobs: two lines each, so that the references stay whole in any width."""
+    """A list of jobs, the references on lines of their own, so that they stay whole in any width."""
     parts: list[RenderableType] = []
     for row in answer["jobs"]:
-        line = Text(no_wrap=True, overflow="ellipsis")
-        line.append_text(_status(row["status"], STATUS_WIDTH))
-        line.append(f"  {(_moment(row.get('started_at')) or '')[:16]:16}", "dim").append(f"  {_title(row)}")
-        parts += [line, whole(f"  {row['job']}")]
+        started = (_moment(row.get("started_at")) or "")[:16]
+        line = Text.assemble(_status(row["status"], STATUS_WIDTH), (f"  {started:16}", "dim"), f"  {_title(row)}")
+        head = Text.assemble(_status(row["status"]), (f"  {started}", "dim"))
+        parts += [
+            ByWidth(_cut(line), Group(head, *([_cut(Text(f"  {title}"))] if (title := _title(row)) else []))),
+            whole(f"  {row['job']}"),
+        ]
     return parts
 
 
@@ -207,21 +214,30 @@ def job_lines(answer: Answer) -> Iterator[str]:
 
 
 def accounts(answer: Answer) -> list[RenderableType]:
-    """The accounts, what is known of their keys, and the tools that work with them."""
+    """The accounts, what is known of their keys, and the commands that work with them; those of all are told once."""
     parts: list[RenderableType] = []
-    for row in answer["accounts"]:
-        line = Text.assemble((row["account"], "bold"), f"  {row['provider']}  ", _key(row["key"]))
+    rows = answer["accounts"]
+    able = [row["abilities"] for row in rows]
+    shared = [tool for tool in able[0] if all(tool in tools for tools in able)] if len(rows) > 1 else []
+    for row in rows:
+        provider = f"  {row['provider']}" if row["provider"] != row["account"] else ""
+        line = Text.assemble((row["account"], "bold"), f"{provider}  ", _key(row["key"]))
         parts.append(line.append(f"  {row['key_variable']}" if "key_variable" in row else ""))
         if problem := row.get("problem"):
-            parts.append(Padding(Text(plain(problem), style="red"), INDENT))
-        parts.append(Padding(Text(", ".join(row["abilities"]), style="dim"), INDENT))
-    return parts
+            parts.append(Padding(Text(plain(problem), style="red"), INDENT, expand=False))
+        if own := [tool for tool in row["abilities"] if tool not in shared]:
+            parts.append(Padding(_commands(own), INDENT, expand=False))
+    return [*parts, Text("With each: ").append_text(_commands(shared))] if shared else parts
 
 
 def account_lines(answer: Answer) -> Iterator[str]:
     """The accounts for a pipe: name, provider, state of the key, its variable and what went wrong with tabs between."""
     for row in answer["accounts"]:
         yield _tabbed(row["account"], row["provider"], row["key"], row.get("key_variable", ""), row.get("problem", ""))
+
+
+def _commands(tools: Sequence[str]) -> Text:
+    return Text(", ".join(twins.COMMANDS[tool] for tool in tools), style="dim")
 
 
 def _key(state: str) -> Text:
@@ -270,8 +286,9 @@ class EventLog:
             row.add_column(min_width=KIND_WIDTH, no_wrap=True)
             row.add_column(overflow="fold")
             kind = Text(event["kind"], style=STYLES.get(event["reported"].get("status", ""), ""))
-            row.add_row(str(event["seq"]), time.removesuffix("Z"), kind, Text(said(event)))
-            parts.append(row)
+            number, time, text = str(event["seq"]), time.removesuffix("Z"), Text(said(event), overflow="fold")
+            row.add_row(number, time, kind, text)
+            parts.append(ByWidth(row, Beside(Text.assemble(f"{number:>4}  ", (time, "dim"), "  ", kind), text)))
         return parts
 
 
@@ -321,9 +338,7 @@ class Board:
 
     @staticmethod
     def _line(*parts: Any) -> Text:
-        line = Text.assemble(*parts)
-        line.no_wrap, line.overflow = True, "ellipsis"
-        return line
+        return _cut(Text.assemble(*parts))
 
 
 def short(reference: str) -> str:
@@ -334,6 +349,38 @@ def short(reference: str) -> str:
 
 
 # Small parts
+
+
+@dataclass(frozen=True)
+class ByWidth:
+    """One look where there is room for it, another where the terminal is narrow."""
+
+    wide: RenderableType
+    narrow: RenderableType
+
+    def __rich_console__(self, to: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.narrow if options.max_width < NARROW else self.wide
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A text beside its head where both fit on a line, else below it."""
+
+    head: Text
+    text: Text
+
+    def __rich_console__(self, to: Console, options: ConsoleOptions) -> RenderResult:
+        if self.head.cell_len + self.text.cell_len + 2 <= options.max_width:
+            yield Text.assemble(self.head, "  ", self.text)
+        else:
+            yield self.head
+            yield Padding(self.text, (0, 0, 0, 6), expand=False)
+
+
+def _cut(line: Text) -> Text:
+    """A line that ends with the terminal's."""
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
 
 
 def _status(word: str, width: int = 0) -> Text:
@@ -353,7 +400,7 @@ def _indented(facts: dict[str, str]) -> list[RenderableType]:
     table.add_column(overflow="fold")
     for label, text in facts.items():
         table.add_row(label, Text(text))
-    return [Padding(table, INDENT)]
+    return [Padding(table, INDENT, expand=False)]
 
 
 def _moment(text: str | None) -> str | None:

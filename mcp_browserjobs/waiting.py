@@ -1,5 +1,6 @@
 """One wait for several jobs: a task for each, and one that tells of the progress."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,12 +17,15 @@ from .watch.watcher import Watcher
 PROGRESS_SECONDS = 10.0
 PROGRESS_SPACING = 1.0
 
+log = logging.getLogger(__name__)
+
 
 @dataclass
 class Wait:
     """Waits until all or any of the jobs have got there. `views` are current, by the texts that were asked with.
 
-    A job that cannot be looked up counts as settled, with its problem in its view.
+    `known` is how they were before the first look. A job that cannot be looked up counts as settled, with its problem
+    in its view.
     """
 
     finder: Finder
@@ -32,6 +36,7 @@ class Wait:
     until: Until
     need: Need
     views: dict[str, JobView] = field(default_factory=dict)
+    known: dict[str, JobView] = field(default_factory=dict)
     settled: set[str] = field(default_factory=set)
     news: anyio.Event = field(default_factory=anyio.Event)
 
@@ -42,15 +47,33 @@ class Wait:
 
     async def run(self, on_progress: Progress | None) -> None:
         """Until it is done."""
-        async with anyio.create_task_group() as tasks:
-            if on_progress:
-                tasks.start_soon(self._report, on_progress)
-            for text in self.asked:
-                tasks.start_soon(self._one, text)
-            while not self.done:
-                news = self.news
-                await news.wait()
-            tasks.cancel_scope.cancel()
+        try:
+            async with anyio.create_task_group() as tasks:
+                if on_progress:
+                    tasks.start_soon(self._report, on_progress)
+                for text in self.asked:
+                    tasks.start_soon(self._one, text)
+                while not self.done:
+                    news = self.news
+                    await news.wait()
+                tasks.cancel_scope.cancel()
+        finally:
+            self._make_do()
+
+    def _make_do(self) -> None:
+        """Where the first look did not come back in time, what was known before must do; the next wait finds more."""
+        for text in self.asked:
+            if text not in self.views:
+                self.watcher.in_background(self._look, text)
+        self.views = {**self.known, **self.views}
+        self.settled.update(text for text, view in self.views.items() if view.status.final)
+
+    async def _look(self, text: str) -> None:
+        try:
+            await self.finder.glance(text)
+        except Exception:
+            # Nobody waits for this, and a fault of ours must not end the process.
+            log.exception("a look broke after its wait was over")
 
     async def _one(self, text: str) -> None:
         try:
@@ -86,6 +109,8 @@ class Wait:
             try:
                 found = await self.finder.find(text)
                 known = None if found.looked else await self.store.load(found.ref)
+                if known:
+                    self.known[text] = replace(await self.finder.view(known), stale=True)
                 view = await self.finder.look_when_due(found)
             except PASSING as trouble:
                 failures += 1

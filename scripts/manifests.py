@@ -1,148 +1,89 @@
-"""Writes what is generated: manifests/providers.json, manifests/tools.json and two tables of README.md.
+"""Writes what is generated: manifests/, and what stands between markers in README.md and docs/.
 
-With `--check` nothing is written; the exit code is 1 when something is stale.
+With `--check` nothing is written; the exit code is 1 when something is stale. With `--changelog`, the line of
+CHANGELOG.md that begins so is recorded as the one that tells of the tools as they are now.
 """
 
-import json
-import re
+import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import anyio
-from mcp import Client
+from scripts.generators import changes, desktop, docker, hosts, icon, registry, surface, tables
+from scripts.generators.project import ROOT, as_json
 
-from mcp_browserjobs import providers
-from mcp_browserjobs.providers.base import Provider
-from mcp_browserjobs.server.answers import abilities
-from mcp_browserjobs.server.app import build
-from mcp_browserjobs.settings import Settings
-from mcp_browserjobs.tracker import Tracker
-
-ROOT = Path(__file__).parent.parent
+MANIFESTS = ROOT / "manifests"
 
 
-EVERYTHING = Settings(allow_start=True)
+def generated(line: str = "") -> dict[Path, bytes]:
+    """Every generated file and what it should hold; `line` is the beginning of a line of the changelog.
 
-
-def provider_rows() -> list[dict[str, Any]]:
-    """Every provider as a host or a person who installs needs to know it."""
-    return [
-        {
-            "name": provider.name,
-            "title": provider.title,
-            "key_variable": f"{provider.prefix}_API_KEY",
-            "base_url_variable": f"{provider.prefix}_BASE_URL",
-            "base_url": provider.base_url,
-            "tools": abilities(provider.name, EVERYTHING),
-            "tells_by": tells_by(provider),
-        }
-        for provider in map(providers.load, providers.names())
-    ]
-
-
-async def tool_rows() -> list[dict[str, Any]]:
-    """Every tool exactly as a client is told of it, starting included."""
-    async with Client(build(Tracker(EVERYTHING))) as client:
-        tools = (await client.list_tools()).tools
-    return [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
-
-
-COLUMNS = {
-    "List": ["list_jobs"],
-    "Screenshots": ["get_job_screenshot"],
-    "Questions": ["answer_job_question"],
-    "Pause": ["pause_job", "resume_job"],
-}
-"""What not every provider can do, and the tools by which it does."""
-
-
-def provider_table(rows: list[dict[str, Any]]) -> str:
-    """The providers as a table in Markdown, with what not every one of them can do."""
-    return table(
-        ("Provider", "Account", "Key", *COLUMNS, "Tells by itself"),
-        [
-            (
-                row["title"],
-                f"`{row['name']}`",
-                f"`{row['key_variable']}`",
-                *("yes" if set(tools) <= set(row["tools"]) else "" for tools in COLUMNS.values()),
-                ", ".join(row["tells_by"]),
-            )
-            for row in rows
-        ],
-    )
-
-
-def tells_by(provider: type[Provider]) -> list[str]:
-    """By what a provider tells of changes before anybody looks."""
-    ways = {"stream": "stream_changes", "long poll": "await_change", "webhooks": "jobs_of"}
-    return [way for way, method in ways.items() if hasattr(provider, method)]
-
-
-def tool_table(rows: list[dict[str, Any]]) -> str:
-    """The tools as a table in Markdown, each with its description's first sentence."""
-    return table(
-        ("Tool", "Kind", "What it does"),
-        [
-            (
-                f"`{row['name']}`",
-                "reads" if row["annotations"]["readOnlyHint"] else "acts",
-                re.split(r"(?<=\.)\s", row["description"], maxsplit=1)[0],
-            )
-            for row in rows
-        ],
-    )
-
-
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """A table in Markdown."""
-    lines = [head, ("---",) * len(head), *(tuple(cell.replace("|", "\\|") for cell in row) for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def filled(text: str, name: str, content: str) -> str:
-    """The text with `content` between the markers of `name`."""
-    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
-    before, found, rest = text.partition(start)
-    _, closed, after = rest.partition(end)
-    if not found or not closed:
-        sys.exit(f"README.md lacks the markers {start} and {end}.")
-    return f"{before}{start}\n{content}\n{end}{after}"
-
-
-def as_json(value: Any) -> str:
-    """JSON as it is committed."""
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
-
-def generated() -> dict[Path, str]:
-    """Every generated file and what it should hold."""
-    readme = ROOT / "README.md"
-    known, tools = provider_rows(), anyio.run(tool_rows)
-    text = filled(readme.read_text(encoding="utf-8"), "providers", provider_table(known))
-    return {
-        ROOT / "manifests" / "providers.json": as_json({"providers": known}),
-        ROOT / "manifests" / "tools.json": as_json({"tools": tools}),
-        readme: filled(text, "tools", tool_table(tools)),
+    Raises:
+        ChangelogError: the changelog does not tell of the tools as they are.
+    """
+    providers, tools, configurations = tables.provider_rows(), surface.tools(), hosts.files()
+    as_listed, record = as_json({"tools": tools}), MANIFESTS / "tools-changes.json"
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    texts = {
+        MANIFESTS / "server.json": as_json(registry.server()),
+        MANIFESTS / "providers.json": as_json({"providers": providers}),
+        MANIFESTS / "tools.json": as_listed,
+        record: changes.recorded(as_listed, changelog, record.read_text(encoding="utf-8"), line),
+        MANIFESTS / "desktop" / "manifest.json": as_json(desktop.manifest()),
+        **{MANIFESTS / "hosts" / name: text for name, text in configurations.items()},
+        **{MANIFESTS / "docker" / name: text for name, text in docker.files().items()},
     }
+    known = tables.blocks(providers, tools, configurations)
+    for path in documents():
+        texts[path] = tables.filled(path.read_text(encoding="utf-8"), known)
+    return {
+        MANIFESTS / "desktop" / desktop.ICON: icon.png(),
+        **{path: text.encode() for path, text in texts.items()},
+    }
+
+
+def documents() -> Iterator[Path]:
+    """The documents that may have something between markers."""
+    yield ROOT / "README.md"
+    yield from sorted((ROOT / "docs").glob("*.md"))
+
+
+def is_fresh(path: Path, content: bytes) -> bool:
+    """Whether a file holds what it should."""
+    if not path.exists():
+        return False
+    held = path.read_bytes()
+    return icon.same(held, content) if path.suffix == ".png" else held == content
+
+
+def superfluous(known: dict[Path, bytes]) -> list[Path]:
+    """What lies in manifests/ and is not generated."""
+    return [path for path in MANIFESTS.rglob("*") if path.is_file() and path not in known]
 
 
 def main(arguments: list[str]) -> None:
     """Write what is stale, or with `--check` only say so."""
-    stale = {
-        path: text
-        for path, text in generated().items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    }
-    if arguments == ["--check"]:
-        if stale:
-            names = ", ".join(sorted(path.relative_to(ROOT).as_posix() for path in stale))
+    parser = argparse.ArgumentParser(prog="scripts/manifests", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, only say what is stale")
+    parser.add_argument("--changelog", default="", metavar="LINE", help="how the line on the changed tools begins")
+    asked = parser.parse_args(arguments)
+    try:
+        every = generated(asked.changelog)
+    except changes.ChangelogError as error:
+        sys.exit(str(error))
+    stale = {path: content for path, content in every.items() if not is_fresh(path, content)}
+    over = superfluous(every)
+    if asked.check:
+        if stale or over:
+            names = ", ".join(sorted(path.relative_to(ROOT).as_posix() for path in (*stale, *over)))
             sys.exit(f"Stale: {names}. Run scripts/manifests.")
         return
-    for path, text in stale.items():
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
+    for path, content in stale.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    for path in over:
+        path.unlink()
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])

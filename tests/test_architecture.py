@@ -25,6 +25,8 @@ ROOMS = {
     "providers": "jobs errors reported archives screenshots",
     "store": "jobs errors reported eventlog",
     "settings": "jobs errors providers",
+    "vendors": "providers",
+    "variables": "providers vendors",
     "references": "jobs errors providers settings store",
     "views": "jobs errors images providers store",
     "watch": "jobs errors reported eventlog providers store",
@@ -40,11 +42,21 @@ ROOMS = {
     "exits": "jobs errors views",
     "terminal": "jobs reported twins server",
     "screen": "server terminal",
-    "command": "errors twins providers settings views tracker server exits screen",
+    "completing": "errors twins settings store tracker",
+    "program": "exits",
+    "command": "errors twins providers settings views tracker server exits screen completing",
     "deeds": "jobs errors providers tracker acting server exits screen command",
+    "hosts": "",
+    "installing": "errors hosts",
+    "envfile": "errors",
+    "doctor": "errors providers settings store tracker server exits hosts installing envfile vendors",
+    "checkup": "terminal screen doctor",
+    "onboarding": "errors providers settings variables exits command hosts installing envfile vendors doctor checkup",
     "pretend": "jobs simulator",
+    "playground": "jobs providers store settings variables simulator tracker",
     "demo": "twins providers settings views tracker acting server simulator exits terminal screen",
-    "cli": "jobs errors providers views watch tracker server exits screen command deeds pretend demo",
+    "cli": "jobs errors providers views watch tracker server exits screen completing program command deeds onboarding"
+    " pretend playground demo",
     "__main__": "cli",
 }
 """Each room, and which others it may import. The version, in `__init__`, is everybody's."""
@@ -53,7 +65,9 @@ ONLY_IN = {
     "httpx2": "providers",
     "mcp": "server cli",
     "mcp_types": "server cli",
+    "dotenv": "envfile",
     "platformdirs": "settings",
+    "ruamel": "hosts",
     "sqlite3": "store",
 }
 """Modules that are imported in these rooms only."""

@@ -208,6 +208,12 @@ def test_parameters_come_from_the_line_or_from_a_file(place: Place, tmp_path: Pa
         assert job_of(place, reference.stdout.strip()).notes["form_data"] == {"colour": "grün"}
 
 
+def test_parameters_that_the_provider_misses_are_named_as_the_option(place: Place) -> None:
+    result = place.run("start", "tinyfish", "Find the cheapest kettle")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("--parameters must have the page to begin at")
+
+
 @pytest.mark.parametrize("given", ["{", "[]", "null", "@nowhere.json", "@"])
 def test_parameters_that_are_no_object_are_2(place: Place, given: str) -> None:
     result = place.run("start", "dari", "demo-org/contact_form", "--parameters", given)

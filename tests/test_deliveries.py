@@ -162,6 +162,7 @@ Wrong = Mapping[str, Any]
         {"path": "/hooks/..%2fdari"},
         {"headers": {}},
         {"headers": {"X-Webhook-Signature": "0" * 64}},
+        {"path": "/hooks/h_company", "headers": {"X-H-Webhook-Timestamp": "\u00b2".encode("latin-1")}},
         {"body": b"{}"},
         {"body": b"<html>"},
         {"body": b""},
@@ -198,6 +199,22 @@ async def test_a_replay_and_a_flood_cost_one_look(world: World) -> None:
         await anyio.sleep(700)
         world.requests.clear()
         await send(http, delivery(ref, tracker))
+        await anyio.sleep(2)
+        assert len(world.requests) == 1
+
+
+async def test_a_replay_does_not_make_another_delivery_one(world: World) -> None:
+    ref = JobRef("dari", world.add("dari", SLOW).id)
+    async with tracker_in(world, environ=ENVIRON) as tracker, reached(tracker) as http:
+        await tracker.look(str(ref))
+        replayed, other = delivery(ref, tracker), delivery(ref, tracker, number=1)
+        for sent in (replayed, other):
+            await send(http, sent)
+        await anyio.sleep(500)
+        await send(http, replayed)
+        await anyio.sleep(200)
+        world.requests.clear()
+        await send(http, other)
         await anyio.sleep(2)
         assert len(world.requests) == 1
 

@@ -1,5 +1,6 @@
 """The story on the terminal, on virtual time and once for real."""
 
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ async def test_the_whole_story_is_told_in_under_half_a_minute(capsys: pytest.Cap
         "    status: completed",
         "question  Which colour shall I order?",
         '    reported.result: {"shop": "shop.example", "price": 42, "currency": "EUR"}',
-        '"mcpServers"',
+        "serve --demo",
     ):
         assert part in told
     assert "\x1b" not in told
@@ -68,6 +69,7 @@ async def test_references_stay_whole_in_a_narrow_place(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setattr(shutil, "which", lambda _: "/bin/it")
     await demo.play(clock=virtual_clock)
     told = capsys.readouterr().out.splitlines()
     whole = [line for line in told if line.startswith("  dari:demo-org/contact_form/")]
@@ -79,8 +81,31 @@ def test_it_runs_fast_without_keys_or_a_store(tmp_path: Path) -> None:
     nothing = {"BROWSERJOBS_STORE": str(tmp_path / "jobs.sqlite3"), "COLUMNS": "80", "DARI_API_KEY": None}
     result = CliRunner().invoke(cli.main, ["demo", "--fast"], env=nothing, catch_exceptions=False)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "Now with jobs of your own:" in result.stdout
+    assert "Then with jobs of your own" in result.stdout
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("found", "command"),
+    [(None, str(Path(sys.executable).with_name("mcp-browserjobs"))), ("/bin/it", "mcp-browserjobs")],
+)
+async def test_what_it_proposes_in_the_end_can_be_pasted_wherever_it_is_installed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, found: str | None, command: str
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: found)
+    monkeypatch.setenv("COLUMNS", "30")
+    await demo.play(clock=virtual_clock)
+    told = capsys.readouterr().out
+    assert f"\n   {command} serve --demo\n" in told
+    assert f"\n   {command} install HOST\n   {command} doctor\n   {command} jobs\n   {command} wait JOB\n" in told
+
+
+@pytest.mark.anyio
+async def test_titles_are_whole_in_the_list_at_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    await demo.play(clock=virtual_clock)
+    listed = capsys.readouterr().out.partition("list_jobs()")[2]
+    assert "  Compare prices of a kettle\n" in listed
 
 
 @pytest.mark.anyio

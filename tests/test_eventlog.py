@@ -199,6 +199,6 @@ def test_where_a_provider_reports_no_events_nothing_can_be_said() -> None:
     assert stall(now=10_000) is None
 
 
-@pytest.mark.parametrize("status", set(JobStatus) - {JobStatus.RUNNING})
+@pytest.mark.parametrize("status", sorted(set(JobStatus) - {JobStatus.RUNNING}))
 def test_only_a_running_job_can_stall(status: JobStatus) -> None:
     assert stall(0, 10, status=status, now=10_000) is None

@@ -1,18 +1,23 @@
 """What is declared, locked and announced agrees with the code."""
 
 import re
+import subprocess
 import sys
-import tomllib
+import tarfile
+import zipfile
 from importlib.metadata import packages_distributions
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from mcp_browserjobs import __version__
+from scripts.generators.project import PROJECT, ROOT
+from scripts.matrix import matrix
 from tests.test_architecture import IMPORTS
 
-ROOT = Path(__file__).parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-lowest.txt")
+PACKAGE = ROOT / "mcp_browserjobs"
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
 def pins(name: str) -> dict[str, str]:
@@ -22,23 +27,40 @@ def pins(name: str) -> dict[str, str]:
 
 def declared() -> set[str]:
     """The packages that pyproject.toml asks for."""
-    return {re.split(r"[<>=!~;\[ ]", requirement)[0].lower() for requirement in PROJECT["dependencies"]}
+    return {canonical(re.split(r"[<>=!~;\[ ]", requirement)[0]) for requirement in PROJECT["dependencies"]}
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def canonical(name: str) -> str:
+    """A package's name as locks write it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_names_no_place_to_download_from(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in text
     assert not re.search(r"^-", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_has_every_dependency(name: str) -> None:
     assert declared() <= pins(name).keys()
 
 
 def test_both_locks_agree() -> None:
     assert pins("requirements.txt").items() <= pins("requirements-dev.txt").items()
+
+
+def test_the_lowest_versions_are_those_that_are_declared() -> None:
+    lowest = pins("requirements-lowest.txt")
+    for requirement in PROJECT["dependencies"]:
+        [(name, floor)] = re.findall(r"^([\w.-]+)(?:\[.*\])?>=([\d.]+)", requirement)
+        assert re.fullmatch(rf"{re.escape(floor)}(\.0)*", lowest[canonical(name)]), requirement
+
+
+def test_the_version_stands_in_one_place() -> None:
+    files = [ROOT / "pyproject.toml", *PACKAGE.rglob("*.py"), *(ROOT / "scripts").rglob("*.py")]
+    assert [file.name for file in files if f'"{__version__}"' in file.read_text(encoding="utf-8")] == ["__init__.py"]
 
 
 def test_the_changelog_knows_the_version() -> None:
@@ -52,9 +74,48 @@ def test_every_import_is_declared() -> None:
     modules = {each.name.split(".")[0] for each in IMPORTS if not each.name.startswith(".")}
     foreign = modules - sys.stdlib_module_names
     assert foreign
-    assert {name.replace("_", "-").lower() for module in foreign for name in distributions[module]} <= declared()
+    assert {canonical(name) for module in foreign for name in distributions[module]} <= declared()
 
 
 def test_the_lowest_python_is_the_first_classifier() -> None:
     supported = [text.split(" :: ")[-1] for text in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", text)]
     assert PROJECT["requires-python"] == f">={supported[0]}"
+
+
+def test_ci_runs_where_the_classifiers_say() -> None:
+    assert matrix(PROJECT["classifiers"]) == {
+        "os": ["ubuntu-latest", "windows-latest"],
+        "python": ["3.11", "3.12", "3.13", "3.14"],
+    }
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.stem)
+def test_a_workflow_may_do_little_and_takes_actions_by_their_hash(workflow: Path) -> None:
+    text = workflow.read_text(encoding="utf-8")
+    assert "\npermissions: {}\n" in text
+    assert "secrets." not in text
+    assert "${{" not in "".join(re.findall(r"run: (.*)", text))
+    used = re.findall(r"uses: (.*)", text)
+    assert used
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each) for each in used)
+
+
+def test_an_action_has_one_version() -> None:
+    used = {each for workflow in WORKFLOWS for each in re.findall(r"uses: (.*)", workflow.read_text(encoding="utf-8"))}
+    names = [each.split("@")[0] for each in used]
+    assert len(names) == len(set(names))
+
+
+def test_what_is_published_is_the_package_and_nothing_else(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - our own build
+    [sdist], [wheel] = tmp_path.glob("*.tar.gz"), tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        in_wheel = {name for name in archive.namelist() if ".dist-info/" not in name}
+    with tarfile.open(sdist) as archive:
+        in_sdist = {PurePosixPath(name).relative_to(sdist.name.removesuffix(".tar.gz")) for name in archive.getnames()}
+    files = {path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*") if path.suffix not in {".pyc", ""}}
+    assert {"mcp_browserjobs/py.typed", "mcp_browserjobs/simulator/world.py"} <= files
+    assert in_wheel == files
+    around = {".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
+    assert {path.as_posix() for path in in_sdist} == files | around

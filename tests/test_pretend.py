@@ -7,15 +7,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from mcp_browserjobs import cli, pretend
 from mcp_browserjobs.settings import from_environment
+from mcp_browserjobs.simulator import simulators
+from mcp_browserjobs.simulator.stories import STORIES
 from mcp_browserjobs.simulator.world import World
 
 PASTED = "export "
+UNLISTED = ("dari:", "hyperbrowser:")
+"""What cannot list its jobs."""
 
 
 def exported(lines: list[str]) -> dict[str, str]:
@@ -24,23 +29,41 @@ def exported(lines: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+def guide(world: World) -> list[str]:
+    """The guide to providers that nobody serves."""
+    return list(pretend.guide(world, "http://127.0.0.1:1", Path("jobs of mine.sqlite3")))
+
+
+def references(lines: list[str]) -> list[str]:
+    """The jobs that a guide names with their titles."""
+    return [line.split()[1] for line in lines if line.endswith(")")]
+
+
 def test_its_guide_is_a_piece_of_shell_that_configures_every_provider() -> None:
-    lines = list(pretend.guide(World(), "http://127.0.0.1:1"))
+    lines = guide(World())
     assert all(line.startswith((PASTED, "# ")) for line in lines)
     settings = from_environment(exported(lines))
-    assert settings.store == ":memory:"
-    assert {account.provider for account in settings.accounts} >= set(pretend.JOBS.values())
+    assert settings.store == "jobs of mine.sqlite3"
+    assert {account.provider for account in settings.accounts} == set(simulators())
     assert all(account.base_url.startswith("http://127.0.0.1:1/") for account in settings.accounts)
 
 
 def test_its_guide_names_a_job_for_each_command_that_it_proposes() -> None:
-    world = World()
-    lines = list(pretend.guide(world, "http://127.0.0.1:1"))
-    references = [line.split()[1] for line in lines if line.endswith(")")]
-    assert len(references) == len(pretend.JOBS)
+    lines = guide(World())
     for command in ("status", "wait", "events --follow", "result"):
         [line] = [line for line in lines if f"mcp-browserjobs {command} " in line]
-        assert line.split()[-1] in references
+        assert line.split()[-1] in references(lines)
+
+
+def test_a_job_runs_at_every_vendor() -> None:
+    accounts = {reference.partition(":")[0] for reference in references(guide(World()))}
+    vendors = simulators()
+    assert {vendors[account].prefix for account in accounts} == {vendor.prefix for vendor in vendors.values()}
+
+
+def test_its_guide_tells_every_story_that_can_be_started() -> None:
+    [told] = [line for line in guide(World()) if all(story in line for story in STORIES)]
+    assert told.startswith("# ")
 
 
 @contextmanager
@@ -62,11 +85,13 @@ def test_it_serves_jobs_that_the_other_commands_find_and_ends_cleanly_when_inter
     with simulating() as program:
         assert program.stdout is not None
         lines = [program.stdout.readline().rstrip("\n")]
-        while "mcp-browserjobs result" not in lines[-1] and lines[-1]:
+        while "mcp-browserjobs start" not in lines[-1] and lines[-1]:
             lines.append(program.stdout.readline().rstrip("\n"))
         found = CliRunner().invoke(cli.main, ["jobs"], env=exported(lines), catch_exceptions=False)
         assert (found.exit_code, found.stderr) == (0, "")
-        assert len(found.stdout.splitlines()) == len(pretend.JOBS) - 1  # one provider cannot list its jobs
+        listed = {line.partition("\t")[0] for line in found.stdout.splitlines()}
+        assert listed == {each for each in references(lines) if not each.startswith(UNLISTED)}
         program.send_signal(signal.SIGINT)
         assert program.communicate(timeout=20) == ("", "")
         assert program.returncode == 130
+        assert not Path(exported(lines)["BROWSERJOBS_STORE"]).parent.exists()

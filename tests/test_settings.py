@@ -149,6 +149,7 @@ def test_an_audience_of_one_s_own_may_be_set() -> None:
     ("variable", "value"),
     [
         ("BROWSERJOBS_TOKEN", "two words"),
+        ("BROWSERJOBS_TOKEN", "${BROWSERJOBS_TOKEN}"),
         ("BROWSERJOBS_READ_TOKEN", "é" * 20),
         ("BROWSERJOBS_TOKEN", "x" * 513),
         ("BROWSERJOBS_PUBLIC_URL", "jobs.example.com"),

@@ -622,7 +622,7 @@ async def test_a_status_that_opens_comes_before_what_happened_in_it(store: Store
     assert [event.kind for event in await log(store)] == ["status", "step", "step"]
 
 
-@pytest.mark.parametrize("status", set(JobStatus) - {JobStatus.QUEUED, JobStatus.RUNNING})
+@pytest.mark.parametrize("status", sorted(set(JobStatus) - {JobStatus.QUEUED, JobStatus.RUNNING}))
 async def test_a_status_that_closes_comes_after_what_led_to_it(store: Store, status: JobStatus) -> None:
     await look(store, job("running"), [step("1")])
     await look(store, job(status), [step("1"), step("2")])

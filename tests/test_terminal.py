@@ -118,6 +118,7 @@ def test_a_diagnosis_shows_its_reasons_what_the_run_says_and_every_command_that_
         "summary": "Running at dari, yet nothing has changed for 5 min.",
         "evidence": {
             "events": 9,
+            "last_step_seq": 8,
             "usual_gap_seconds": 3.5,
             "repeated": {"what": "step", "times": 4, "first_seq": 6, "last_seq": 9},
             "inferred": True,
@@ -129,6 +130,7 @@ def test_a_diagnosis_shows_its_reasons_what_the_run_says_and_every_command_that_
         REFERENCE,
         "stalled  Running at dari, yet nothing has changed for 5 min.",
         "  events     9",
+        "  last step  event 8",
         "  usual gap  3.5 s",
         "  repeated   the same step 4 times, events 6 to 9",
         "  verdict    inferred from what the run says of its error",
@@ -222,8 +224,16 @@ LIST: Answer = {
 
 
 def test_a_list_of_jobs_keeps_references_whole_and_cuts_titles() -> None:
-    assert drawn(terminal.jobs(LIST), width=50).splitlines() == [
-        "failed             2026-11-01 12:00  Book a table…",
+    assert drawn(terminal.jobs(LIST), width=60).splitlines() == [
+        "failed             2026-11-01 12:00  Book a table for two",
+        f"  {REFERENCE}",
+        "unknown",
+        "  gobii:1",
+    ]
+    assert drawn(terminal.jobs(LIST), width=20).splitlines() == [
+        "failed  2026-11-01",
+        "12:00",
+        "  Book a table for …",
         f"  {REFERENCE}",
         "unknown",
         "  gobii:1",
@@ -240,6 +250,7 @@ def test_a_list_of_jobs_is_a_line_each_for_a_pipe() -> None:
 ACCOUNTS: Answer = {
     "accounts": [
         {"account": "dari", "provider": "dari", "abilities": ["get_job_status", "list_jobs"], "key": "works"},
+        {"account": "home", "provider": "gobii", "abilities": ["get_job_status"], "key": "works"},
         {
             "account": "work",
             "provider": "gobii",
@@ -254,17 +265,26 @@ ACCOUNTS: Answer = {
 
 def test_accounts_tell_their_keys_state_and_what_they_can_do() -> None:
     assert drawn(terminal.accounts(ACCOUNTS)).splitlines() == [
-        "dari  dari  key works",
-        "  get_job_status, list_jobs",
+        "dari  key works",
+        "  jobs",
+        "home  gobii  key works",
         "work  gobii  key refused  WORK_KEY",
         "  Gobii refused the key.",
-        "  get_job_status",
+        "With each: status",
+    ]
+
+
+def test_a_single_account_has_all_its_commands_in_one_place() -> None:
+    assert drawn(terminal.accounts({"accounts": ACCOUNTS["accounts"][:1]})).splitlines() == [
+        "dari  key works",
+        "  status, jobs",
     ]
 
 
 def test_accounts_are_a_line_each_for_a_pipe() -> None:
     assert list(terminal.account_lines(ACCOUNTS)) == [
         "dari\tdari\tworks\t\t",
+        "home\tgobii\tworks\t\t",
         "work\tgobii\trefused\tWORK_KEY\tGobii refused the key.",
     ]
 
@@ -280,12 +300,17 @@ def test_a_log_says_each_day_once_and_wraps_under_its_texts() -> None:
         event(9, "2026-11-01T12:00:00Z", "status", status="running", provider_status="running"),
         event(10, "2026-11-01T12:00:05Z", "step", text="Opened the page of the restaurant", url="https://x.example"),
     ]
-    assert drawn(log.rows(first), width=50).splitlines() == [
+    assert drawn(log.rows(first), width=60).splitlines() == [
         "2026-11-01 UTC",
         "   9  12:00:00  status    running",
-        "  10  12:00:05  step      Opened the page of the",
-        "                          restaurant",
+        "  10  12:00:05  step      Opened the page of the restaurant",
         "                          url=https://x.example",
+    ]
+    assert drawn(log.rows(first), width=40).splitlines() == [
+        "   9  12:00:00  status  running",
+        "  10  12:00:05  step",
+        "      Opened the page of the restaurant",
+        "      url=https://x.example",
     ]
     second = [event(11, "2026-11-01T23:59:59Z", "log"), event(12, "2026-11-02T00:00:01Z", "other")]
     assert drawn(log.rows(second)).splitlines() == [

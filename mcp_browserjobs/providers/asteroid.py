@@ -8,13 +8,15 @@ Quirk: `starting` boots a browser, so it reads as queued, though the vendor coun
 Quirk: `paused` is a person's doing; `paused_by_agent` asks, and `awaiting_confirmation` asks to confirm.
 Quirk: what an execution asks, and why it failed or was cancelled, stands in its last `status_changed` activity only.
 Quirk: an answer is a user message like any other; the last question counts as answered once one came after it.
+Quirk: what a message does to a confirmation is unknown, so that stays open for as long as the status says so.
 Quirk: a message is acknowledged in plain text, by the SDK's types.
 Quirk: whether a message also resumes is unknown, so what is still `paused_by_agent` after it is resumed.
 Quirk: a resume might confirm, whatever the message said, so what awaits confirmation gets the message alone.
 Quirk: a form of several questions is one question in several lines, and so is a choice of several options.
 Quirk: `cancelled` is the end by a limit or a fault too; its reason tells which, and the status stays cancelled.
 Quirk: activities have ids and no cursor: the latest are read, more of them as long as they may not reach back.
-Quirk: which `limit` of activities is the most, and how those of one moment are ordered, is unknown.
+Quirk: which `limit` of activities is the most is unknown; when a larger one is a 400, what was read before counts.
+Quirk: the words of `order` are unknown, and taken for those of lists; so is how activities of one moment are ordered.
 Quirk: `sync` waits for the end alone, and is silent about questions and activities, so it is no long poll of changes.
 Quirk: the result may come a moment after `completed`; without one, the reasoning is all that an execution says.
 Quirk: outcomes are `success` and `failure`; a workflow may have labels of its own, which claim nothing here.
@@ -27,14 +29,14 @@ Quirk: nothing tells costs, and no screenshots are offered; the hosts of live vi
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import SplitResult
 
 from pydantic import Field, JsonValue, RootModel
 
-from ..errors import InvalidArgumentError, JobNotFoundError
+from ..errors import AuthenticationError, InvalidArgumentError, JobNotFoundError
 from ..jobs import (
     TITLE_CHARACTERS,
     Artifact,
@@ -283,6 +285,7 @@ class Asteroid(Provider):
     title = "Asteroid"
     prefix = "ASTEROID"
     base_url = "https://odyssey.asteroid.ai"
+    keys_at = "https://platform.asteroid.ai"
     key_header = "X-Api-Key"
     example_id = "5b2f8c1e-94d7-4a36-8e0b-71c3d5a9f204"
     id_form = "an execution's UUID"
@@ -290,10 +293,6 @@ class Asteroid(Provider):
     statuses = STATUSES
     lists_tasks = False
     link_hosts = frozenset({"platform.asteroid.ai"})
-
-    def canonical_id(self, text: str) -> str:
-        """The UUID in small letters."""
-        return super().canonical_id(text).lower()
 
     def id_from_link(self, link: SplitResult) -> str | None:
         """The execution in a link of the API or dashboard, which have links of workflows too."""
@@ -310,8 +309,9 @@ class Asteroid(Provider):
     async def fetch_events(self, job_id: str, cursor: str | None) -> EventPage:
         """The activities since the moment of the latest one read, which is the cursor."""
         job_id, since = self.canonical_id(job_id), datetime.fromisoformat(cursor) if cursor else None
+        latest: list[Activity] = []
         for reach in REACHES:
-            latest = await self._latest(job_id, reach)
+            latest = await self._latest(job_id, reach, otherwise=latest)
             if len(latest) < reach or reaches_before(since, latest):
                 break
         return to_event_page(latest, since)
@@ -386,18 +386,22 @@ class Asteroid(Provider):
     async def _execution(self, job_id: str) -> Execution:
         return self.http.read((await self._get(_path(job_id))).json, Execution)
 
-    async def _latest(self, job_id: str, most: int) -> list[Activity]:
-        """The latest activities, the last one first; none where they are gone."""
+    async def _latest(self, job_id: str, most: int, otherwise: Sequence[Activity] = ()) -> list[Activity]:
+        """The latest activities, the last one first; none where they are gone, `otherwise` where this is too many."""
         params: dict[str, str | int] = {"order": "desc", "limit": most}
-        reply = await self._get(f"{_path(job_id)}/activities", params=params, accept=(404,))
+        accept = (400, 404) if otherwise else (404,)
+        reply = await self._get(f"{_path(job_id)}/activities", params=params, accept=accept)
+        if reply.status == 400:
+            return [*otherwise]
         listed = self.http.read([] if reply.status == 404 else reply.json, Activities)
         return [activity or Activity() for activity in listed.root]
 
     async def _redirect(self, path: str) -> str | None:
-        """The signed link that a route leads to, None when what it is about is gone."""
+        """The signed link that a route leads to, None when what it is about is gone or not for this key's owner."""
         try:
             return await self.http.location(path)
-        except JobNotFoundError:
+        except (AuthenticationError, JobNotFoundError):
+            # The key has just been good for the execution itself, so this is a 403.
             return None
 
     async def _say(self, job_id: str, message: str) -> None:
@@ -506,9 +510,10 @@ def to_error(status: JobStatus, execution: Execution, why: Reason) -> str | None
 
 
 def to_question(execution: Execution, latest: list[Activity]) -> Question | None:
-    """What is asked, unless a message has come since."""
+    """What is asked: a confirmation, or a question unless a message has come since."""
     place = to_change(execution, latest)
-    if place is None or any(activity.type == "user_message_received" for activity in latest[:place]):
+    answered = any(activity.type == "user_message_received" for activity in latest[:place])
+    if place is None or (answered and execution.status == "paused_by_agent"):
         return None
     why = latest[place].said.why
     return Question(id=latest[place].key, text=to_text(why), options=to_options(why))

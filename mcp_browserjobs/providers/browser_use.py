@@ -13,7 +13,6 @@ Quirk: webhooks are documented for tasks of the older generations; their status 
 Quirk: unknown fields of a start are refused, and so is a second run in a session that is busy.
 """
 
-import json
 import re
 import uuid
 from collections.abc import Mapping
@@ -21,7 +20,6 @@ from typing import Annotated
 from urllib.parse import SplitResult
 
 from pydantic import Field, FiniteFloat, JsonValue, StrictBool
-from pydantic_core import from_json
 
 from ..jobs import (
     TITLE_CHARACTERS,
@@ -50,6 +48,7 @@ STATUSES = {
     "cancelled": JobStatus.CANCELLED,
 }
 
+CANONICAL = {"sort_keys": True, "separators": (",", ":")}
 EVENTS_A_PAGE = 200
 LINK_PAGES = 50
 """As far into a run's events as the search for its browser goes."""
@@ -171,6 +170,7 @@ class BrowserUse(Provider):
     title = "Browser Use"
     prefix = "BROWSER_USE"
     base_url = "https://api.browser-use.com"
+    keys_at = "https://cloud.browser-use.com/settings?tab=api-keys"
     api_path = "/api/v4"
     key_header = "X-Browser-Use-API-Key"
     example_id = "5b0f3c52-8e4d-4f2a-9c1b-7d6e0a94b831"
@@ -267,16 +267,15 @@ class BrowserUse(Provider):
         The signature is over the time of sending and the body written anew, with sorted keys and no blanks; whether
         other letters than ASCII are escaped in it is unknown, so both will do.
         """
-        sent = delivery.headers.get("x-browser-use-timestamp", "")
-        told = delivery.read(Told)
-        if told is None or not delivery.timely("x-browser-use-timestamp"):
+        if not delivery.timely("x-browser-use-timestamp"):
             return ()
-        body = from_json(delivery.body)
-        written = (
-            json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=plain) for plain in (True, False)
-        )
-        messages = [f"{sent}.{text}".encode(errors="replace") for text in written]
+        sent = delivery.headers["x-browser-use-timestamp"].encode()
+        written = delivery.rewritten(*(CANONICAL | {"ensure_ascii": plain} for plain in (True, False)))
+        messages = [sent + b"." + text for text in written]
         if not signs(secret, delivery.headers.get("x-browser-use-signature", ""), messages):
+            return ()
+        told = delivery.read(Told)
+        if told is None:
             return ()
         return tuple(one.lower() for one in (told.payload.task_id, told.payload.session_id) if one)
 

@@ -116,6 +116,7 @@ class BrowserUse(Provider):
     title = "Browser Use (API v1)"
     prefix = "BROWSER_USE"
     base_url = "https://api.browser-use.com"
+    keys_at = "https://cloud.browser-use.com/settings?tab=api-keys"
     api_path = "/api/v1"
     key_header = "Authorization"
     key_scheme = "Bearer "

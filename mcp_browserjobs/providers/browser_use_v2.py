@@ -129,6 +129,7 @@ class BrowserUse(Provider):
     title = "Browser Use (API v2)"
     prefix = "BROWSER_USE"
     base_url = "https://api.browser-use.com"
+    keys_at = "https://cloud.browser-use.com/settings?tab=api-keys"
     api_path = "/api/v2"
     key_header = "X-Browser-Use-API-Key"
     example_id = "c93e6f14-70ab-4d25-8e19-4b5f02d7c6a8"

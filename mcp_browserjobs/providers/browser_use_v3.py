@@ -117,6 +117,7 @@ class BrowserUse(Provider):
     title = "Browser Use (API v3)"
     prefix = "BROWSER_USE"
     base_url = "https://api.browser-use.com"
+    keys_at = "https://cloud.browser-use.com/settings?tab=api-keys"
     api_path = "/api/v3"
     key_header = "X-Browser-Use-API-Key"
     example_id = "a7c41d90-2f6b-4e38-b05d-93e1c8f7246a"

@@ -13,7 +13,7 @@ Quirk: whether transcripts hold images is unknown; where they do, those are the 
 Quirk: nothing tells whether the goal was met, how many steps there were or what they cost.
 Quirk: of the codes of a `cause` only RUNNER_HEARTBEAT_LOST is known; other failures have a text at most.
 Quirk: the session is absent while a run is pending; its live view lasts as long as it does, six hours at most.
-Quirk: a recording is for the dashboard, which asks for a login; its HLS playlists and downloaded files need the key.
+Quirk: a recording is for the dashboard, which asks for a login; its HLS playlists need the key, so they are no links.
 Quirk: MP4s of a recording are made on demand, which reading does not do; their links are signed, by an unknown host.
 Quirk: recordings are gone after 31 days (24 hours in a bucket of one's own); how long runs are kept is unknown.
 Quirk: the log of a session is its browser's protocol, typed secrets and all, so it is not shown.
@@ -22,7 +22,6 @@ Quirk: the body of an error, rate limits, the order of the list and its largest 
 
 import json
 import re
-from base64 import b64decode
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Annotated
@@ -46,10 +45,9 @@ from ..jobs import (
     Moment,
     Picture,
     Question,
-    Sighting,
     Started,
 )
-from ..screenshots import is_image, place_of
+from ..screenshots import place_of
 from .base import UUID, Model, Optional, Provider, Wire, web_links
 
 STATUSES = {
@@ -186,18 +184,6 @@ class RecordingDownloads(Wire):
     downloads: Optional[list[Optional[RecordingDownload]]] = None
 
 
-class ReplayPage(Wire):
-    """The HLS playlist of one page (tab) of a session."""
-
-    url: Optional[str] = None
-
-
-class Replay(Wire):
-    """The HLS playlists of a session."""
-
-    pages: Optional[list[Optional[ReplayPage]]] = None
-
-
 class Browserbase(Provider):
     """Runs of agents."""
 
@@ -205,6 +191,7 @@ class Browserbase(Provider):
     title = "Browserbase"
     prefix = "BROWSERBASE"
     base_url = "https://api.browserbase.com"
+    keys_at = "https://www.browserbase.com/settings"
     key_header = "X-BB-API-Key"
     example_id = "3f1c9a52-7b0e-4d68-9a47-c25e8d10b6f3"
     id_form = "uuid"
@@ -212,10 +199,6 @@ class Browserbase(Provider):
     statuses = STATUSES
     link_hosts = frozenset({"browserbase.com", "www.browserbase.com"})
     capability_hosts = frozenset({"connect.browserbase.com"})
-
-    def canonical_id(self, text: str) -> str:
-        """As in the base, in lower case."""
-        return super().canonical_id(text).lower()
 
     def id_from_link(self, link: SplitResult) -> str | None:
         """The run in a link of the API or dashboard, which have links of agents and sessions too."""
@@ -229,11 +212,6 @@ class Browserbase(Provider):
         question = to_question(await self._last_message(job_id)) if run.status == "PAUSED" else None
         return to_job(job_id, run, question)
 
-    async def fetch_status(self, job_id: str) -> Sighting:
-        """The run without its transcript, however long that has become."""
-        run = await self._run(self.canonical_id(job_id))
-        return Sighting(status=to_status(run), provider_status=run.status)
-
     async def fetch_events(self, job_id: str, cursor: str | None) -> EventPage:
         """What was said after the message whose id is the cursor."""
         return to_events(await self._messages(self.canonical_id(job_id), cursor), cursor)
@@ -246,8 +224,7 @@ class Browserbase(Provider):
             return ()
         if not to_status(run).final:
             return to_live_view(await self._of_session(session, "debug", LiveUrls))
-        downloads = await self._of_session(session, "recording/downloads", RecordingDownloads)
-        return to_recordings(session, downloads, await self._of_session(session, "replays", Replay))
+        return to_recordings(session, await self._of_session(session, "recording/downloads", RecordingDownloads))
 
     async def fetch_screenshot(self, job_id: str, index: int) -> Picture:
         """One of the images in the transcript, of which no more are kept than it takes to count from the end."""
@@ -261,12 +238,9 @@ class Browserbase(Provider):
                     kept.popleft()
                 count += 1
         if not count:
-            raise NotAvailableError("screenshots", (await self.fetch_status(job_id)).status.value)
+            raise NotAvailableError("screenshots", to_status(await self._run(job_id)).value)
         place = place_of(index, count)
-        image = to_bytes(kept[0])
-        if not is_image(image):
-            raise self.http.unexpected("a screenshot that is no image")
-        return Picture(data=image, index=place, count=count)
+        return Picture(data=self.http.decoded_image(kept[0]), index=place, count=count)
 
     async def answer_question(self, job_id: str, question_id: str, answer: str) -> None:
         """Resume the run with the answer, when this is what it asks."""
@@ -503,25 +477,16 @@ def images_in(value: JsonValue) -> Iterator[str]:
                 yield from images_in(part)
 
 
-def to_bytes(encoded: str) -> bytes:
-    """What is encoded, as base64 or in a `data:` link; nothing when it is neither."""
-    try:
-        return b64decode(encoded.rpartition(",")[2])
-    except ValueError:
-        return b""
-
-
 def to_live_view(urls: LiveUrls) -> tuple[Link, ...]:
     """The live view in our words: without the developer tools, when there is the choice."""
     return web_links(("live_view", urls.debuggerFullscreenUrl or urls.debuggerUrl))
 
 
-def to_recordings(session: str, downloads: RecordingDownloads, replay: Replay) -> tuple[Link, ...]:
-    """The recordings of a session in our words: MP4s that have been made, the dashboard's page, HLS playlists."""
+def to_recordings(session: str, downloads: RecordingDownloads) -> tuple[Link, ...]:
+    """The recordings of a session in our words: MP4s that have been made, and the dashboard's page."""
     return web_links(
         *(("recording", download.downloadUrl) for download in downloads.downloads or [] if download),
         ("recording", f"https://www.browserbase.com/sessions/{session}"),
-        *(("recording", page.url) for page in replay.pages or [] if page),
     )
 
 

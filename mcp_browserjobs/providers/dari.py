@@ -16,7 +16,6 @@ Quirk: webhooks come at a job's end, with its UUID alone; how their signature is
 Quirk: nothing lists jobs and no key makes a start safe to repeat, so a job whose start got no answer cannot be found.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -25,7 +24,6 @@ from typing import Annotated, ClassVar
 from urllib.parse import SplitResult, parse_qs, quote
 
 from pydantic import Field, FiniteFloat, JsonValue
-from pydantic_core import from_json
 
 from ..archives import MOST_PACKED_BYTES, BrokenArchiveError, find_screenshots, read_screenshot
 from ..errors import BrowserJobsError, InvalidArgumentError, JobNotFoundError, NotAvailableError, NotSupportedError
@@ -68,6 +66,7 @@ CREATE_FIELDS = frozenset(
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.~-]*"
 OTHER_ORGANIZATION = "the key belongs to another organization"
 NO_JOB = "00000000-0000-0000-0000-000000000000"
+COMPACT = {"separators": (",", ":")}
 DETAILS = 10
 DETAIL_CHARACTERS = 200
 
@@ -158,21 +157,16 @@ class Dari(Provider):
 
     def jobs_of(self, delivery: Delivery, secret: str) -> tuple[str, ...]:
         """The job's UUID. What is signed and how it is written is unknown, so the likely ways will all do."""
-        told = delivery.read(Told)
-        if told is None:
-            return ()
-        body, sent = from_json(delivery.body), delivery.headers.get("x-webhook-timestamp")
+        sent = delivery.headers.get("x-webhook-timestamp")
         messages = [
             delivery.body,
-            json.dumps(body).encode(),
-            json.dumps(body, separators=(",", ":")).encode(),
-            json.dumps(body, sort_keys=True).encode(),
-            json.dumps(body, sort_keys=True, separators=(",", ":")).encode(),
-            *([f"{sent}.".encode() + delivery.body] if sent else []),
+            *([sent.encode() + b"." + delivery.body] if sent else []),
+            *delivery.rewritten({}, COMPACT, {"sort_keys": True}, {"sort_keys": True} | COMPACT),
         ]
         if not signs(secret, delivery.headers.get("x-webhook-signature", ""), messages):
             return ()
-        return (told.job_id.lower(),)
+        told = delivery.read(Told)
+        return (told.job_id.lower(),) if told else ()
 
     async def fetch_job(self, job_id: str) -> Job:
         """Look in the present dialect, then in the old one."""

@@ -87,6 +87,7 @@ class Gobii(Provider):
     title = "Gobii"
     prefix = "GOBII"
     base_url = "https://gobii.ai/api/v1"
+    keys_at = "https://gobii.ai/console/"
     key_header = "X-Api-Key"
     example_id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
     id_form = "task or agent/task, each a UUID"

@@ -246,6 +246,7 @@ class HCompany(Provider):
     title = "H Company"
     prefix = "HAI"
     base_url = "https://agp.eu.hcompany.ai"
+    keys_at = "https://platform.hcompany.ai/settings/api-keys"
     key_header = "Authorization"
     key_scheme = "Bearer "
     example_id = "8f0c2d4e-6a1b-4c3d-9e5f-7a8b9c0d1e2f"

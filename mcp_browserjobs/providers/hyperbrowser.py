@@ -37,8 +37,8 @@ from ..jobs import (
     Sighting,
     Started,
 )
-from ..screenshots import from_base64, place_of
-from .base import MAX_BODY_BYTES, UUID, Optional, Provider, Reply, Wire, web_links
+from ..screenshots import place_of
+from .base import MAX_BODY_BYTES, Optional, Provider, Reply, Wire, web_links
 
 STATUSES = {
     "pending": JobStatus.QUEUED,
@@ -60,7 +60,7 @@ MOST_TASK_BYTES = 64 * 1024 * 1024
 """A task with screenshots in its steps takes more than other answers do."""
 SHORT = 500
 """A text of an unknown name is told when it has no more characters than these."""
-DATA = re.compile(r"[A-Za-z0-9+/]{512}")
+DATA = re.compile(r"[A-Za-z0-9+/_-]{512}")
 """What is no text."""
 
 
@@ -217,6 +217,7 @@ class Hyperbrowser(Provider):
     title = "Hyperbrowser"
     prefix = "HYPERBROWSER"
     base_url = "https://api.hyperbrowser.ai"
+    keys_at = "https://app.hyperbrowser.ai"
     api_path = "/api"
     key_header = "x-api-key"
     example_id = "browser-use/7b2c5f80-3f0d-4a63-9c1e-8d4f6a1b2c3d"
@@ -226,11 +227,6 @@ class Hyperbrowser(Provider):
     link_hosts = frozenset({"app.hyperbrowser.ai"})
     capability_hosts = frozenset({"hyperbrowser.ai"})
     events_with_job = True
-
-    def canonical_id(self, text: str) -> str:
-        """As in the base, a UUID in lower case."""
-        agent, _, task = super().canonical_id(text).partition("/")
-        return f"{agent}/{task.lower() if re.fullmatch(UUID, task) else task}"
 
     def id_from_link(self, link: SplitResult) -> str | None:
         """The agent and the id in a link of the API; those of the dashboard and the live view have none."""
@@ -272,10 +268,7 @@ class Hyperbrowser(Provider):
         if not found:
             raise NotAvailableError("screenshots", STATUSES.get(task.status, JobStatus.UNKNOWN).value)
         place = place_of(index, len(found))
-        image = from_base64(found[place])
-        if image is None:
-            raise self.http.unexpected("a screenshot that is no image")
-        return Picture(data=image, index=place, count=len(found))
+        return Picture(data=self.http.decoded_image(found[place]), index=place, count=len(found))
 
     async def check_key(self) -> None:
         """Ask for a task that nobody has."""

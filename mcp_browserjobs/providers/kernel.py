@@ -7,7 +7,8 @@ Quirk: why something failed is told in words only, and those are not stable: no 
 Quirk: `output` is a string that is often JSON; on failure it tells the details, in words or JSON.
 Quirk: logs come by the stream only; that it begins with the first line when no `since` is given is assumed.
 Quirk: whether `since` includes its own moment is unknown, so a stream asks from a little before and repeats lines.
-Quirk: lines have no ids: they are told apart by their time and words. One may be 64 KiB, and is cut in an event.
+Quirk: lines have no ids: they are told apart by their time and words, and those that say the same at one moment are
+counted. One may be 64 KiB, and is cut in an event.
 Quirk: the stream ends with the invocation; whether that of one long over still has its lines, and how long, is unknown.
 Quirk: the next page of a list is told in headers; here a full page is taken to have one. The list's order is unknown.
 Quirk: browsers are listed while they are active, and with them their replays; the end destroys them.
@@ -17,7 +18,7 @@ Quirk: error bodies are a code and a message; limits on requests, retention, web
 
 import json
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
@@ -138,6 +139,7 @@ class Kernel(Provider):
     title = "Kernel"
     prefix = "KERNEL"
     base_url = "https://api.onkernel.com"
+    keys_at = "https://dashboard.onkernel.com/api-keys"
     key_header = "Authorization"
     key_scheme = "Bearer "
     example_id = "rr33xuugxj9h0bkf1rdt2bet"
@@ -155,9 +157,14 @@ class Kernel(Provider):
     async def stream_changes(self, job_id: str, cursor: str | None) -> AsyncGenerator[Change]:
         """Log lines and status words as they come; `cursor` is the time of the last line, some of which come again."""
         job_id = self.canonical_id(job_id)
+        at, told = None, Counter[str | None]()
         async with aclosing(self._stream(job_id, cursor)) as events:
             async for event in events:
-                yield to_change(event)
+                if event.event == "log" and event.timestamp != at:
+                    at, told = event.timestamp, Counter()
+                words = event.message and event.message[:TEXT_CHARACTERS]
+                yield to_change(event, again=told[words])
+                told[words] += event.event == "log"
 
     async def fetch_log(self, job_id: str) -> str:
         """All lines of an invocation that has ended, or the last of very many; that of another has no end.
@@ -321,8 +328,8 @@ def to_row(invocation: InvocationItem) -> JobRow:
     )
 
 
-def to_change(event: StreamEvent) -> Change:
-    """An event of the stream in our words."""
+def to_change(event: StreamEvent, *, again: int = 0) -> Change:
+    """An event of the stream in our words; `again` is how often a line said the same before at the same moment."""
     match event.event:
         case "sse_heartbeat":
             return Change()
@@ -330,7 +337,7 @@ def to_change(event: StreamEvent) -> Change:
             word = event.invocation.status if event.invocation else None
             return Change(sighting=Sighting(status=to_status(word), provider_status=word) if word else None)
         case "log":
-            return _told(event, EventKind.LOG, text=event.message)
+            return _told(event, EventKind.LOG, again, text=event.message)
         case "error":
             problem = event.error or Problem()
             return _told(event, EventKind.OTHER, text=problem.message or problem.code, code=problem.code)
@@ -338,11 +345,13 @@ def to_change(event: StreamEvent) -> Change:
             return _told(event, EventKind.OTHER, text=other)
 
 
-def _told(event: StreamEvent, kind: EventKind, **said: str | None) -> Change:
+def _told(event: StreamEvent, kind: EventKind, again: int = 0, /, **said: str | None) -> Change:
     """An event known by its time and type; only a line moves the cursor, since `since` is about lines."""
-    at = event.timestamp
+    # The first moment of the year 1 is how some servers write that there is none.
+    at = event.timestamp if event.timestamp and event.timestamp.year > 1 else None
     reported: dict[str, JsonValue] = {name: text[:TEXT_CHARACTERS] for name, text in said.items() if text}
-    told = Event(key=f"{at and at.isoformat()} {event.event}", kind=kind, at=at, reported=reported, exact=False)
+    key = f"{at and at.isoformat()} {event.event}" + f" {again}" * bool(again)
+    told = Event(key=key, kind=kind, at=at, reported=reported, exact=False)
     cursor = at.isoformat() if at and event.event == "log" else None
     return Change(page=EventPage(events=(told,), cursor=cursor))
 

@@ -228,6 +228,7 @@ class Skyvern(Provider):
     title = "Skyvern"
     prefix = "SKYVERN"
     base_url = "https://api.skyvern.com"
+    keys_at = "https://app.skyvern.com/settings"
     key_header = "x-api-key"
     example_id = "wr_599668486403217730"
     id_form = "wr_, tsk_ or tsk_v2_ and a number"

@@ -50,8 +50,8 @@ from ..jobs import (
     Picture,
     Started,
 )
-from ..screenshots import from_base64, place_of
-from .base import MAX_BODY_BYTES, UUID, Optional, Provider, Reply, Wire, web_links
+from ..screenshots import place_of
+from .base import MAX_BODY_BYTES, Optional, Provider, Reply, Wire, web_links
 
 STATUSES = {
     "PENDING": JobStatus.QUEUED,
@@ -195,6 +195,7 @@ class TinyFish(Provider):
     title = "TinyFish"
     prefix = "TINYFISH"
     base_url = "https://agent.tinyfish.ai"
+    keys_at = "https://agent.tinyfish.ai/api-keys"
     key_header = "X-API-Key"
     example_id = "a1b2c3d4-e5f6-7890-abcd-ef1234567890"
     id_form = "uuid"
@@ -202,11 +203,6 @@ class TinyFish(Provider):
     statuses = STATUSES
     link_hosts = frozenset({"stream.agent.tinyfish.ai"})
     capability_hosts = frozenset({"stream.agent.tinyfish.ai", "stream.mino.ai", "unikraft.app"})
-
-    def canonical_id(self, text: str) -> str:
-        """As in the base, a UUID in lower case."""
-        run = super().canonical_id(text)
-        return run.lower() if re.fullmatch(UUID, run) else run
 
     def id_from_link(self, link: SplitResult) -> str | None:
         """The run in a link of the API."""
@@ -249,10 +245,7 @@ class TinyFish(Provider):
         if not found:
             raise NotAvailableError("screenshots", STATUSES.get(run.status, JobStatus.UNKNOWN).value)
         place = place_of(index, len(found))
-        image = from_base64(found[place])
-        if image is None:
-            raise self.http.unexpected("a screenshot that is no image")
-        return Picture(data=image, index=place, count=len(found))
+        return Picture(data=self.http.decoded_image(found[place]), index=place, count=len(found))
 
     async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
         """Runs of the key's account."""

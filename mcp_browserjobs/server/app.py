@@ -34,7 +34,7 @@ from ..acting import Actor
 from ..errors import InvalidArgumentError
 from ..tracker import Tracker
 from . import prompts
-from .answers import INSTRUCTIONS
+from .answers import INSTRUCTIONS, PRETEND_INSTRUCTIONS
 from .completions import Completions
 from .failures import INTERRUPTED, MISFIT, STOPPING, bad_argument, cancelled_here, expected, misfit
 from .notify import Updates
@@ -61,11 +61,12 @@ class Server(MCPServer[Any]):
         completions = Completions(tracker)
         actor = Actor(tracker)
         tools, waits = listed(tracker, actor), OpenWaits(tracker, actor)
+        pretend = tracker.settings.pretend
         super().__init__(
             "mcp-browserjobs",
-            title="Browser jobs",
+            title="Browser jobs (pretend)" if pretend else "Browser jobs",
             version=__version__,
-            instructions=INSTRUCTIONS,
+            instructions=PRETEND_INSTRUCTIONS if pretend else INSTRUCTIONS,
             tools=tools,
             extensions=[Tasks(waits, tools)],
             middleware=[TaskNews(waits).middleware, self.updates.middleware],

@@ -1,22 +1,21 @@
 """Who is let in over HTTP, and how much of the server one of them may take up."""
 
+import logging
 import math
 from collections import Counter
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 import anyio
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, BearerAuthBackend, RequireAuthMiddleware
 from mcp.server.auth.provider import principal_components
 from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
-from mcp.server.transport_security import TransportSecuritySettings
+from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from pydantic import AnyHttpUrl
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,15 +27,18 @@ from .tokens import READ, SCOPES, Tokens
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """The names of this machine for itself."""
 
+LARGEST_HEAD = 16 * 1024
 LARGEST_BODY = 1024 * 1024
 BODY_SECONDS = 10.0
 """A request has to have arrived after so long."""
 SHORTEST_TOKEN = 16
 REQUESTS_A_MINUTE = 1200
 REFUSALS_A_MINUTE = 60
-"""So often may somebody without a good token try; the address counts."""
+"""So often may somebody without a good token try what needs one; the address counts."""
 MOST_OPEN = 256
 """So many requests of one caller may be open at once, streams and waits included."""
+
+log = logging.getLogger(__name__)
 
 
 def check_host(settings: Settings, host: str) -> None:
@@ -65,14 +67,17 @@ def names(settings: Settings, host: str) -> TransportSecuritySettings:
         hosts += [f"{in_url(host)}{port}" for port in ("", ":*")]
     if settings.public_url:
         public = urlsplit(settings.public_url)
-        hosts += [public.netloc]
-        origins += [f"{public.scheme}://{public.netloc}"]
+        usual = {"http": 80, "https": 443}[public.scheme]
+        ports = ["", f":{usual}"] if public.port in (None, usual) else [f":{public.port}"]
+        here = [in_url(public.hostname or "") + port for port in ports]
+        hosts += here
+        origins += [f"{public.scheme}://{name}" for name in here]
     return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
 
 
 def _is_any(host: str) -> bool:
     try:
-        return ip_address(host).is_unspecified
+        return not host or ip_address(host).is_unspecified
     except ValueError:
         return False
 
@@ -82,24 +87,25 @@ def in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def middleware(settings: Settings) -> list[Middleware]:
-    """What every request passes, outermost first."""
+def middleware(settings: Settings, names: TransportSecuritySettings) -> list[Middleware]:
+    """What every request passes that makes somebody work, outermost first."""
     if not settings.guarded:
-        return [Middleware(Bodies)]
+        return [Middleware(Names, names)]
     return [
+        Middleware(Names, names),
         Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(Tokens(settings))),
         Middleware(AuthContextMiddleware),
         Middleware(Turnstile),
-        Middleware(Bodies),
     ]
 
 
 def guarded(app: ASGIApp, settings: Settings) -> ASGIApp:
     """The application for those alone who may read, where tokens are demanded."""
+    app = Bodies(app)
     if not settings.guarded:
         return app
     metadata = build_resource_metadata_url(_resource(settings)) if settings.oauth else None
-    return RequireAuthMiddleware(app, [READ], metadata)
+    return Strangers(RequireAuthMiddleware(app, [READ], metadata))
 
 
 def metadata_routes(settings: Settings) -> list[Route]:
@@ -113,46 +119,134 @@ def _resource(settings: Settings) -> AnyHttpUrl:
     return AnyHttpUrl(f"{settings.public_url}/mcp")
 
 
-class Turnstile:
-    """Lets everybody in at a bearable pace, and strangers who try tokens at a slow one."""
+class Heads:
+    """Turns away requests with too large a head, and those that say twice where they end.
+
+    The other side of a proxy might understand the latter in another way, and hide a request within.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._usual = RateLimitItemPerMinute(REQUESTS_A_MINUTE)
-        self._refusals = RateLimitItemPerMinute(REFUSALS_A_MINUTE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers: list[tuple[bytes, bytes]] = scope["headers"]
+            size = len(scope["path"]) + len(scope["query_string"]) + sum(len(name + value) for name, value in headers)
+            if size > LARGEST_HEAD:
+                await _refusal(431, "The head of the request is too large.")(scope, receive, send)
+                return
+            if {b"content-length", b"transfer-encoding"} <= {name for name, _ in headers}:
+                await _refusal(400, "The request has two lengths.")(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class Names:
+    """Turns away requests that name another host, or come from another host's page."""
+
+    def __init__(self, app: ASGIApp, names: TransportSecuritySettings) -> None:
+        self._app = app
+        self._check = TransportSecurityMiddleware(names)
+        self._complained = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = await self._check.validate_request(Request(scope)) if scope["type"] == "http" else None
+        if refusal is None:
+            await self._app(scope, receive, send)
+            return
+        if not self._complained:
+            self._complained = True
+            log.warning("a request is turned away that names, or comes from, a host other than BROWSERJOBS_PUBLIC_URL")
+        await refusal(scope, receive, send)
+
+
+class Pace:
+    """How often each caller has asked within a minute. After it they are forgotten.
+
+    Args:
+        most: as often as this is not too often.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._minutes: dict[str, tuple[float, int]] = {}
+
+    def seconds_to_wait(self, who: str) -> int:
+        """Count one more; 0 when it is not too many, else after how many seconds there may be another."""
+        now = anyio.current_time()
+        while self._minutes:
+            longest_known = next(iter(self._minutes))
+            if self._minutes[longest_known][0] > now - 60:
+                break
+            del self._minutes[longest_known]
+        began, count = self._minutes.get(who, (now, 0))
+        self._minutes[who] = (began, count + 1)
+        return 0 if count < self._most else math.ceil(began + 60 - now)
+
+
+class Turnstile:
+    """Lets everybody in at a bearable pace."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._pace = Pace(REQUESTS_A_MINUTE)
         self._open: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        who = _caller(scope)
-        in_time = self._limiter.test(self._refusals, who) and self._limiter.hit(self._usual, who)
-        if not in_time or self._open[who] >= MOST_OPEN:
-            await PlainTextResponse("Too many requests.", 429, {"Retry-After": "60"})(scope, receive, send)
+        who = caller(scope)
+        seconds = self._pace.seconds_to_wait(who)
+        if seconds or self._open[who] >= MOST_OPEN:
+            await too_many(seconds or 60)(scope, receive, send)
             return
-
-        async def listening(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 401:
-                self._limiter.hit(self._refusals, who)
-            await send(message)
-
         self._open[who] += 1
         try:
-            await self._app(scope, receive, listening)
+            await self._app(scope, receive, send)
         finally:
             self._open[who] -= 1
             if not self._open[who]:
                 del self._open[who]
 
 
-def _caller(scope: Scope) -> str:
+class Strangers:
+    """Lets those who bring no good token be told so at a slow pace; the others pass."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._pace = Pace(REFUSALS_A_MINUTE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        known = isinstance(scope.get("user"), AuthenticatedUser)
+        if scope["type"] == "http" and not known and (seconds := self._pace.seconds_to_wait(caller(scope))):
+            await too_many(seconds)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def caller(scope: Scope) -> str:
     """Whose request it is: that of a token's owner, or of an address."""
     user = scope.get("user")
     if isinstance(user, AuthenticatedUser):
         return f"token {principal_components(user.access_token)}"
-    return f"address {(scope.get('client') or ('',))[0]}"
+    return f"address {_subscriber((scope.get('client') or ('',))[0])}"
+
+
+def _subscriber(host: str) -> str:
+    """An address, or the network of IPv6 addresses that one subscriber has to themselves."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, IPv6Address) and not address.ipv4_mapped:
+        return f"{int(address) >> 64:x}"
+    return host
+
+
+def too_many(seconds: int) -> Response:
+    """Who gets this may ask again after so many seconds."""
+    return PlainTextResponse("Too many requests.", 429, {"Retry-After": str(seconds)})
 
 
 class Bodies:

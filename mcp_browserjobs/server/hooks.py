@@ -3,10 +3,8 @@
 import logging
 from collections.abc import Awaitable, Callable
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
-from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
+from starlette.background import BackgroundTask
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -15,6 +13,7 @@ from ..deliveries import Deliveries
 from ..errors import BrowserJobsError
 from ..providers.base import Delivery
 from ..tracker import Tracker
+from .doors import Bodies, Pace, caller, too_many
 
 DELIVERIES_A_MINUTE = 600
 """From one address; more are neither read nor remembered."""
@@ -22,29 +21,30 @@ DELIVERIES_A_MINUTE = 600
 log = logging.getLogger(__name__)
 
 
-def routes(tracker: Tracker, names: TransportSecuritySettings) -> list[Route]:
-    """The addresses of all accounts. Every delivery gets the same answer, of which nothing can be learned."""
-    take = _taking(Deliveries(tracker), tracker, names)
-    return [Route(f"/hooks/{{account}}{secret}", take, methods=["POST"]) for secret in ("", "/{secret}")]
+def routes(tracker: Tracker) -> list[Route]:
+    """The addresses of all accounts. Every delivery gets the same answer at once, of which nothing can be learned."""
+    take = _taking(Deliveries(tracker), tracker)
+    return [
+        Route(f"/hooks/{{account}}{secret}", take, methods=["POST"], middleware=[Middleware(Bodies)])
+        for secret in ("", "/{secret}")
+    ]
 
 
-def _taking(
-    deliveries: Deliveries, tracker: Tracker, names: TransportSecuritySettings
-) -> Callable[[Request], Awaitable[Response]]:
-    guard = TransportSecurityMiddleware(names)
-    limiter, pace = MovingWindowRateLimiter(MemoryStorage()), RateLimitItemPerMinute(DELIVERIES_A_MINUTE)
+def _taking(deliveries: Deliveries, tracker: Tracker) -> Callable[[Request], Awaitable[Response]]:
+    pace = Pace(DELIVERIES_A_MINUTE)
 
     async def take(request: Request) -> Response:
-        if refusal := await guard.validate_request(request):
-            return refusal
-        if not limiter.hit(pace, request.client.host if request.client else ""):
-            return Response(status_code=429, headers={"Retry-After": "60"})
+        if seconds := pace.seconds_to_wait(caller(request.scope)):
+            return too_many(seconds)
         headers = {name.lower(): value for name, value in request.headers.items()}
         delivery = Delivery(headers, await request.body(), tracker.clock())
+        account, secret = request.path_params["account"], request.path_params.get("secret", "")
+        return Response(status_code=202, background=BackgroundTask(take_in, account, secret, delivery))
+
+    async def take_in(account: str, secret: str, delivery: Delivery) -> None:
         try:
-            await deliveries.take(request.path_params["account"], request.path_params.get("secret", ""), delivery)
+            await deliveries.take(account, secret, delivery)
         except BrowserJobsError as error:
             log.warning("a webhook cannot be taken in: %s", type(error).__name__)
-        return Response(status_code=202)
 
     return take

@@ -37,6 +37,10 @@ from .sentences import explain
 
 LIST_SECONDS = 5.0
 """At most once in so many seconds is anybody told that the list of jobs changed."""
+FINDING_AT_ONCE = 20
+"""So many jobs that were never seen are looked for at once, whatever a client names."""
+FINDING_SECONDS = 8.0
+"""A stream does not wait longer than this for jobs that have not been seen yet; those are then not told of."""
 MODERN = "2026"
 """Protocol revisions from here on know `subscriptions/listen` and nothing else."""
 
@@ -180,7 +184,9 @@ class Updates:
         with anyio.CancelScope() as stream:
             self._streams.add(stream)
             try:
-                known = await self._known(asked.resource_subscriptions or ())
+                known, unknown = await self._known(asked.resource_subscriptions or ())
+                if unknown and not (known or asked.resources_list_changed or _other_wishes(ctx)):
+                    raise MCPError(INVALID_PARAMS, explain(unknown[0], self._tracker))
                 async with AsyncExitStack() as lasting:
                     for subscription in known:
                         await lasting.enter_async_context(self._subscribed(subscription))
@@ -211,19 +217,24 @@ class Updates:
         finally:
             self._readers.discard(reader)
 
-    async def _known(self, asked: Iterable[str]) -> list[Subscription]:
+    async def _known(self, asked: Iterable[str]) -> tuple[list[Subscription], list[BrowserJobsError]]:
+        """What can be subscribed to, and why the others cannot."""
         found: dict[str, Subscription] = {}
+        unknown: list[BrowserJobsError] = []
+        few = anyio.CapacityLimiter(FINDING_AT_ONCE)
 
         async def find(uri: str) -> None:
             try:
-                found[uri] = await self._subscription(uri)
-            except BrowserJobsError:
-                return
+                async with few:
+                    found[uri] = await self._subscription(uri)
+            except BrowserJobsError as error:
+                unknown.append(error)
 
-        async with anyio.create_task_group() as tasks:
-            for uri in set(asked):
-                tasks.start_soon(find, uri)
-        return list(found.values())
+        with anyio.move_on_after(FINDING_SECONDS):
+            async with anyio.create_task_group() as tasks:
+                for uri in set(asked):
+                    tasks.start_soon(find, uri)
+        return list(found.values()), unknown
 
     # Older clients
 
@@ -325,3 +336,9 @@ def _truthful(result: HandlerResult) -> HandlerResult:
         capabilities[name] = {"listChanged": False}
     capabilities["resources"] = {"subscribe": True, "listChanged": True}
     return result
+
+
+def _other_wishes(ctx: Request) -> bool:
+    """Whether a stream is to tell of something else as well, which others add."""
+    notifications = (ctx.params or {}).get("notifications")
+    return isinstance(notifications, dict) and bool(notifications.keys() - {"resourceSubscriptions"})

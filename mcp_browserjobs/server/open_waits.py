@@ -21,7 +21,8 @@ from ..tracker import Tracker
 from ..views import JobView
 from .standing import POLL_BRIEFEST, Asked, Standing, Wanted, answered, stand
 
-FINDING_SECONDS = 1.0
+MAKING_SECONDS = 1.0
+"""A task is made within so long or not at all: the wait that it takes the place of must not seem to be cut."""
 LONGEST_SECONDS = 86400.0
 """A wait of which nobody said how long it may last is over after a day, as one is whose time is up."""
 KEPT_SECONDS = 86400.0
@@ -59,7 +60,7 @@ class OpenWaits:
         self._listeners.append(listener)
 
     async def make(self, arguments: Mapping[str, Any], *, began_at: datetime, owner: str, asks: bool) -> Task | None:
-        """A task of a wait with the tool's arguments; None while not all of its jobs have been seen.
+        """A task of a wait with the tool's arguments; None where not all jobs were seen, or it takes too long.
 
         Args:
             began_at: since when it is waited.
@@ -69,28 +70,30 @@ class OpenWaits:
         before: dict[str, int] = {}
         seconds = min(arguments["wait_seconds"] or LONGEST_SECONDS, LONGEST_SECONDS)
         try:
-            with anyio.fail_after(FINDING_SECONDS):
+            with anyio.fail_after(MAKING_SECONDS):
                 for text in arguments["jobs"]:
                     ref = await self.tracker.resolve(text)
                     record = await self.tracker.store.load(ref)
                     before[str(ref)] = record.events if record else 0
-            wanted = Wanted(
-                jobs=tuple(before),
-                until=arguments["until"],
-                need=arguments["need"],
-                seconds=seconds,
-                before=before,
-                asks=asks and arguments["until"] != "change",
-            )
-            expires_at = began_at + timedelta(seconds=seconds + KEPT_SECONDS)
-            task = Task(token_urlsafe(24), owner, wanted.model_dump(mode="json"), began_at, began_at, expires_at)
-            await self.tracker.store.make_task(task)
+                wanted = Wanted(
+                    jobs=tuple(before),
+                    until=arguments["until"],
+                    need=arguments["need"],
+                    seconds=seconds,
+                    before=before,
+                    asks=asks and arguments["until"] != "change",
+                )
+                expires_at = began_at + timedelta(seconds=seconds + KEPT_SECONDS)
+                task = Task(token_urlsafe(24), owner, wanted.model_dump(mode="json"), began_at, began_at, expires_at)
+                await self.tracker.store.make_task(task)
         except (BrowserJobsError, TimeoutError):
             return None
         return task
 
     async def find(self, task_id: str, *, owner: str) -> Task | None:
         """The task of this id; None when there is none, it has expired, or it is somebody else's."""
+        if not task_id.isascii():
+            return None
         task = await self.tracker.store.load_task(task_id, now=self.tracker.clock())
         return task if task and task.owner == owner else None
 

@@ -3,8 +3,9 @@
 What is known of a client by its name is the start. Where the client cuts waits all the same, its limit is learned, and
 its later waits stay below. Not every end is a limit: a person may press stop, a program may quit. So a cut counts
 
-- at once, when it comes as late as one of the known clients gives up: those limits are round, and kept to the second;
-- otherwise when the next cut comes as late again, which people hardly manage;
+- at once, when it comes as late as one of the known clients gives up: those limits are round, and kept to the second
+  (of a client known by name, only when it is one of those known by name: the others' are short, and people are there);
+- otherwise when the next cut comes as late again, at another moment, which people hardly manage;
 - never, when it comes before any known client gives up; so no lesson leaves less than 3.6 s.
 
 A client may give up without a word. When an older client that is not known by name asks for the very same wait while
@@ -18,7 +19,7 @@ over a pipe there is only one.
 
 import math
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -71,6 +72,7 @@ NAMELESS = {
 """By product: those that say just `mcp`, or nothing that tells them from others."""
 
 LIMITS = sorted({host.limit for hosts in (KNOWN, NAMELESS) for host in hosts.values()})
+LIMITS_OF_KNOWN = sorted({host.limit for host in KNOWN.values()})
 
 MARGIN = 0.8
 """A wait lasts so much of what a cut taught."""
@@ -84,11 +86,13 @@ MOST_CLIENTS = 1000
 
 @dataclass
 class Lessons:
-    """What the cuts of one client taught."""
+    """What the cuts of one client taught; one that is as late as one of `limits` counts at once."""
 
+    limits: Sequence[float]
     _cap: float = math.inf
     _learned_at: float = -math.inf
     _last_cut: float = -math.inf
+    _last_cut_at: float = -math.inf
     _waiting: dict[Hashable, float] = field(default_factory=dict)
 
     @property
@@ -118,18 +122,20 @@ class Lessons:
                 del self._waiting[what]
 
     def _asked_again(self, after: float) -> None:
-        if limits := [limit for limit in LIMITS if limit <= after]:
+        if limits := [limit for limit in self.limits if limit <= after]:
             self._note(limits[-1], counts=False)
 
     def _cut(self, after: float) -> None:
-        self._note(after, counts=any(_alike(after, limit) for limit in LIMITS))
+        self._note(after, counts=any(_alike(after, limit) for limit in self.limits))
 
     def _note(self, cut: float, *, counts: bool) -> None:
-        counts = counts or _alike(cut, self._last_cut)
-        self._last_cut = cut
+        now = anyio.current_time()
+        # Waits that are cut together are cut for one reason, which is no confirmation.
+        counts = counts or (_alike(cut, self._last_cut) and not _alike(now, self._last_cut_at))
+        self._last_cut, self._last_cut_at = cut, now
         if counts and cut >= LIMITS[0] - TOLERANCE:
             self._cap = min(self.cap, cut * MARGIN)
-            self._learned_at = anyio.current_time()
+            self._learned_at = now
 
 
 def _alike(one: float, other: float) -> bool:
@@ -148,20 +154,20 @@ class Patience:
         """A wait of the client that asks, and how many seconds it may last; `what` is as in `Lessons`."""
         client = ctx.session.client_params
         known = KNOWN.get(client.client_info.name.lower()) if client else None
-        lessons, lasting = self._of(ctx)
+        lessons, lasting = self._of(ctx, LIMITS_OF_KNOWN if known else LIMITS)
         cap = self._override or min(known.wait if known else UNKNOWN, lessons.cap)
         with lessons.waiting(what, guess=lasting and known is None):
             yield cap
 
-    def _of(self, ctx: Context[Any, Any]) -> tuple[Lessons, bool]:
+    def _of(self, ctx: Context[Any, Any], limits: Sequence[float]) -> tuple[Lessons, bool]:
         """The lessons of the client that asks, and whether they are those of one connection."""
         connection, client, token = connection_of(ctx.session), ctx.session.client_params, get_access_token()
         if connection.protocol_version < MODERN:
-            return connection.state.setdefault(LESSONS, Lessons()), True
+            return connection.state.setdefault(LESSONS, Lessons(limits)), True
         name = (client.client_info.name, client.client_info.version) if client else None
         over_http = ctx.request_context.request is not None
         key = (name, over_http, principal_components(token) if token else None)
-        lessons = self._lessons.setdefault(key, Lessons())
+        lessons = self._lessons.setdefault(key, Lessons(limits))
         self._lessons.move_to_end(key)
         if len(self._lessons) > MOST_CLIENTS:
             self._lessons.popitem(last=False)

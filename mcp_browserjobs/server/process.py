@@ -1,11 +1,16 @@
-"""What a process that serves does for itself: where it logs to, and that it ends."""
+"""What a process that serves does for itself: where it logs to, how much it may have open, and that it ends."""
 
 import logging
 import os
 import sys
 import threading
 
+if sys.platform != "win32":
+    import resource
+
 LAST_SECONDS = 1.5
+OTHER_FILES = 128
+"""So many may be open beside connections that come in: the store, connections to providers."""
 
 
 def log_to_stderr() -> None:
@@ -13,6 +18,22 @@ def log_to_stderr() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("mcp_browserjobs").setLevel(logging.INFO)
     logging.getLogger("httpx2").setLevel(logging.WARNING)
+    # What strangers do wrong is told to them; here it would only repeat their words, as often as they like.
+    logging.getLogger("mcp").setLevel(logging.ERROR)
+    logging.getLogger("mcp.server.sse").setLevel(logging.CRITICAL)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+
+
+def room_for(connections: int) -> int:
+    """How many connections of so many may be open at once, after asking the system for as many files."""
+    if sys.platform == "win32":
+        return connections
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return connections if soft == resource.RLIM_INFINITY else min(connections, max(soft - OTHER_FILES, soft // 2))
 
 
 def be_gone_soon() -> None:

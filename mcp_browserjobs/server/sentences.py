@@ -106,7 +106,7 @@ def _no_answers(error: errors.NotSupportedError, tracker: Tracker) -> str:
 
 
 def _unknown_account(account: str, tracker: Tracker) -> str:
-    if account in providers.names():
+    if account in providers.names() and not tracker.settings.pretend:
         variable = f"{providers.load(account).prefix}_API_KEY"
         return f"{_title(account)} is not configured: set {variable}."
     if not tracker.accounts:

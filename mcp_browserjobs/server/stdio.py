@@ -21,6 +21,7 @@ from .app import Server, build
 from .process import be_gone_soon, log_to_stderr
 
 LONGEST_LINE = 64 * 1024 * 1024
+ORPHAN_SECONDS = 0.5
 FAREWELL_SECONDS = 0.2
 """For so long the client on stdout is still told how its calls and streams ended."""
 
@@ -36,6 +37,7 @@ async def serve_stdio(tracker: Tracker) -> None:
         async with server.running(), anyio.create_task_group() as tasks:
             if sys.platform != "win32":
                 tasks.start_soon(_until_told, server, tasks.cancel_scope)
+                tasks.start_soon(_until_orphaned, os.getppid(), server, tasks.cancel_scope)
             async with _stdin() as stdin, stdio_server(stdin=stdin) as (incoming, outgoing):
                 await low.run(incoming, outgoing, low.create_initialization_options())
             be_gone_soon()
@@ -47,10 +49,21 @@ async def serve_stdio(tracker: Tracker) -> None:
 async def _until_told(server: Server, serving: anyio.CancelScope) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
-            be_gone_soon()
-            server.stop()
-            await anyio.sleep(FAREWELL_SECONDS)
-            serving.cancel()
+            await _end(server, serving)
+
+
+async def _until_orphaned(parent: int, server: Server, serving: anyio.CancelScope) -> None:
+    """End with the process that started this one, though another may still hold the other end of stdin."""
+    while os.getppid() == parent:  # noqa: ASYNC110 # nobody tells of it
+        await anyio.sleep(ORPHAN_SECONDS)
+    await _end(server, serving)
+
+
+async def _end(server: Server, serving: anyio.CancelScope) -> None:
+    be_gone_soon()
+    server.stop()
+    await anyio.sleep(FAREWELL_SECONDS)
+    serving.cancel()
 
 
 class _Lines:

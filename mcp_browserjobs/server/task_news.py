@@ -5,6 +5,7 @@ The jobs of a task are watched while anybody listens to it.
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
@@ -18,6 +19,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, RequestId, SubscriptionsAcknowledgedNotification
 from pydantic import BaseModel, Field, ValidationError
 
+from ..errors import BrowserJobsError
 from ..store import Task
 from ..views import JobView
 from ..watch.groups import ungrouped
@@ -158,14 +160,15 @@ class TaskNews:
 
         while True:
             left = task.made_at + timedelta(seconds=wanted.seconds) - self._tracker.clock()
-            waited = await self._tracker.wait(
-                wanted.jobs,
-                # What else ends a task depends on what is asked meanwhile.
-                until="change" if wanted.until == "change" else "result",
-                seconds=max(0.0, left.total_seconds()),
-                on_progress=hear,
-            )
-            follower.hear(waited.views)
+            with suppress(BrowserJobsError):
+                await self._tracker.wait(
+                    wanted.jobs,
+                    # What else ends a task depends on what is asked meanwhile.
+                    until="change" if wanted.until == "change" else "result",
+                    seconds=max(0.0, left.total_seconds()),
+                    on_progress=hear,
+                )
+            follower.hear(None)
             await anyio.sleep(AGAIN_SECONDS)
 
 

@@ -24,6 +24,8 @@ RETRY_SECONDS = 30.0
 """A token that names an unknown key has the issuer asked again, but not more often than that."""
 LEEWAY_SECONDS = 30
 ISSUER_SECONDS = 5
+UNREADABLE = (jwt.PyJWTError, OSError, LookupError, ValueError, TypeError, AttributeError, RecursionError)
+"""What the documents of an issuer that cannot be reached or makes no sense fail with."""
 WELL_KNOWN = (".well-known/oauth-authorization-server", ".well-known/openid-configuration")
 
 log = logging.getLogger(__name__)
@@ -61,17 +63,17 @@ class Issuer:
 
     def __init__(self, oauth: OAuth) -> None:
         self._oauth = oauth
-        self._keys: jwt.PyJWKClient | None = None
-        self._sought_at = float("-inf")
-        self._seeking = anyio.Lock()
+        self._place: str | None = None
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._read_at = self._asked_at = float("-inf")
+        self._asking = anyio.Lock()
 
     async def verify(self, token: str) -> AccessToken | None:
         """What the token allows, None when it is not good or its issuer cannot be asked for its keys."""
-        keys = await self._published()
-        if keys is None:
-            return None
         try:
-            key = await anyio.to_thread.run_sync(keys.get_signing_key_from_jwt, token)
+            key = await self._key(str(jwt.get_unverified_header(token).get("kid")))
+            if key is None:
+                return None
             claims = jwt.decode(
                 token,
                 key,
@@ -81,7 +83,7 @@ class Issuer:
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["exp", "iss", "aud"]},
             )
-        except (jwt.PyJWTError, ValueError, TypeError):
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             return None
         subject = claims.get("sub")
         client = claims.get("client_id") or claims.get("azp") or subject or "client"
@@ -94,19 +96,34 @@ class Issuer:
             claims={"iss": self._oauth.issuer},
         )
 
-    async def _published(self) -> jwt.PyJWKClient | None:
-        """The issuer's keys; where they are is sought once, and while that fails again every RETRY_SECONDS."""
-        async with self._seeking:
-            if self._keys is None and anyio.current_time() - self._sought_at > RETRY_SECONDS:
-                self._sought_at = anyio.current_time()
-                try:
+    async def _key(self, name: str) -> jwt.PyJWK | None:
+        """The key of this name. The issuer is asked when it is unknown, and by one caller when it was read long ago."""
+        known = self._keys.get(name)
+        is_old = anyio.current_time() - self._read_at > FRESH_SECONDS
+        if known is None or (is_old and not self._asking.locked()):
+            await self._ask()
+        return self._keys.get(name)
+
+    async def _ask(self) -> None:
+        """Ask the issuer for its keys, at most every RETRY_SECONDS; those known stay while it cannot be asked."""
+        async with self._asking:
+            if anyio.current_time() - self._asked_at < RETRY_SECONDS:
+                return
+            self._asked_at = anyio.current_time()
+            try:
+                if (place := self._place) is None:
                     place = await anyio.to_thread.run_sync(_place_of_keys, self._oauth.issuer)
-                    self._keys = jwt.PyJWKClient(
-                        place, lifespan=FRESH_SECONDS, timeout=ISSUER_SECONDS, cooldown_duration=RETRY_SECONDS
-                    )
-                except (jwt.PyJWTError, KeyError, ValueError, TypeError, AttributeError) as error:
-                    log.warning("the OAuth issuer does not tell where its keys are: %s", type(error).__name__)
-            return self._keys
+                self._keys, self._place = await anyio.to_thread.run_sync(_keys_at, place), place
+                self._read_at = anyio.current_time()
+            except UNREADABLE as error:
+                self._place = None
+                log.warning("the OAuth issuer does not tell its keys: %s", type(error).__name__)
+
+
+def _keys_at(place: str) -> dict[str, jwt.PyJWK]:
+    """The keys that are published there, by their names, as far as they are of any use."""
+    found = jwt.PyJWKClient(place, timeout=ISSUER_SECONDS, cache_jwk_set=False).get_signing_keys()
+    return {str(key.key_id): key for key in found if key.algorithm_name in ALGORITHMS}
 
 
 def _place_of_keys(issuer: str) -> str:
@@ -118,13 +135,16 @@ def _place_of_keys(issuer: str) -> str:
         except jwt.PyJWTError as error:
             failure = error
             continue
-        address = urlsplit(metadata["jwks_uri"])
-        if metadata["issuer"] != issuer or (
-            address.scheme != "https" and address.hostname != urlsplit(issuer).hostname
-        ):
+        if metadata["issuer"] != issuer or not is_trusted(metadata["jwks_uri"], issuer):
             raise ValueError("the metadata are not to be trusted")
-        return str(address.geturl())
+        return str(metadata["jwks_uri"])
     raise failure or ValueError
+
+
+def is_trusted(place: str, issuer: str) -> bool:
+    """Whether keys come from there as their issuer sent them: over TLS, or as the issuer itself is reached."""
+    keys, home = urlsplit(place), urlsplit(issuer)
+    return keys.scheme == "https" or (keys.scheme, keys.hostname) == (home.scheme, home.hostname)
 
 
 def _metadata(issuer: str) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Literal, cast
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, Router
@@ -24,18 +25,22 @@ from ..tracker import Tracker
 from . import doors, hooks
 from .app import Server, build
 from .presence import Streams, ask_for_the_silent
-from .process import be_gone_soon, log_to_stderr
+from .process import be_gone_soon, log_to_stderr, room_for
 
 Transport = Literal["http", "sse"]
 
 PATHS: dict[Transport, str] = {"http": "/mcp", "sse": "/sse"}
-LARGEST_HEAD = 16 * 1024
 MOST_CONNECTIONS = 4096
+CROWDED = 3 / 4
+"""When this part of them is open, those over which nobody asks make room, the quietest first."""
 REQUEST_SECONDS = 20.0
 """A connection over which no whole request has come for so long is closed."""
 IDLE_SECONDS = 300.0
 """How long an older client may be silent, with no stream open, before its session is forgotten."""
 GRACE_SECONDS = 1
+
+Quiet = tuple[H11Protocol, RequestResponseCycle | None]
+"""A connection, and what was answered over it last: with the next answer another silence begins."""
 
 log = logging.getLogger(__name__)
 
@@ -55,13 +60,14 @@ async def serve_http(tracker: Tracker, transport: Transport, host: str, port: in
             raise ConfigError("--host", "is no address of this machine") from None
         raise ConfigError("--port", f"cannot be used ({error.strerror}); choose another") from None
     ask_for_the_silent(listener)
+    room = room_for(MOST_CONNECTIONS)
     server = build(tracker)
     config = uvicorn.Config(
         application(server, host),
         lifespan="on",
         http="h11",
-        h11_max_incomplete_event_size=LARGEST_HEAD,
-        limit_concurrency=MOST_CONNECTIONS,
+        h11_max_incomplete_event_size=doors.LARGEST_HEAD,
+        limit_concurrency=room,
         server_header=False,
         ws="none",
         log_config=None,
@@ -70,16 +76,17 @@ async def serve_http(tracker: Tracker, transport: Transport, host: str, port: in
     )
     log.info("serving on http://%s:%s%s", doors.in_url(host), listener.getsockname()[1], PATHS[transport])
     async with server.running():
-        await _Web(server, config).serve([listener])
+        await _Web(server, config, room).serve([listener])
 
 
 class _Web(uvicorn.Server):
     """Ends in good order, calls and streams included, and does not raise the signal again that told it to."""
 
-    def __init__(self, server: Server, config: uvicorn.Config) -> None:
+    def __init__(self, server: Server, config: uvicorn.Config, room: int) -> None:
         super().__init__(config)
         self._server = server
-        self._quiet_since: dict[H11Protocol, float] = {}
+        self._room = int(room * CROWDED)
+        self._quiet_since: dict[Quiet, float] = {}
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         be_gone_soon()
@@ -88,11 +95,12 @@ class _Web(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         now = time.monotonic()
         open_now = [each for each in self.server_state.connections if isinstance(each, H11Protocol)]
-        quiet = [each for each in open_now if _is_quiet(each)]
+        quiet = [(each, each.cycle) for each in open_now if _is_quiet(each)]
         self._quiet_since = {each: self._quiet_since.get(each, now) for each in quiet}
-        for connection, since in self._quiet_since.items():
-            if now - since > REQUEST_SECONDS:
-                connection.transport.close()
+        too_many = len(open_now) - self._room
+        for number, each in enumerate(sorted(quiet, key=self._quiet_since.__getitem__)):
+            if number < too_many or now - self._quiet_since[each] > REQUEST_SECONDS:
+                each[0].transport.close()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -125,16 +133,19 @@ def application(server: Server, host: str = "127.0.0.1") -> Starlette:
         async with server.session_manager.run():
             yield
 
+    for route in sse.routes:
+        if isinstance(route, Route) and route.methods:
+            route.methods.discard("HEAD")  # which would open a stream that nobody can read
     routes = Router([*streamable.routes, *sse.routes], redirect_slashes=False)
     inside = Streams(routes, server.updates.listening)
+    behind_doors = [*hooks.routes(server.tracker), Mount("/", doors.guarded(inside, settings))]
     return Starlette(
         routes=[
             Route("/healthz", _healthz),
             *doors.metadata_routes(settings),
-            *hooks.routes(server.tracker, names),
-            Mount("/", doors.guarded(inside, settings)),
+            Mount("/", routes=behind_doors, middleware=doors.middleware(settings, names)),
         ],
-        middleware=doors.middleware(settings),
+        middleware=[Middleware(doors.Heads)],
         lifespan=lifespan,
     )
 

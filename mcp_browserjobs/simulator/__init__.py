@@ -4,12 +4,13 @@ Every module of this folder that exports a `SIMULATOR` is one. Nothing here is s
 so that a misreading on either side is noticed.
 """
 
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from pkgutil import iter_modules
 
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .vendor import Vendor
 from .world import World
@@ -25,7 +26,21 @@ def simulators() -> dict[str, type[Vendor]]:
 def application(world: World) -> Starlette:
     """All of them as one ASGI app, each where its base URL says."""
     vendors = [kind(world) for kind in simulators().values()]
-    return Starlette(routes=[Mount(each.base + each.api_path, each.app()) for each in vendors])
+    return Starlette(routes=[Mount(each.base + each.api_path, _WhenAsked(each)) for each in vendors])
+
+
+class _WhenAsked:
+    """A provider whose many routes are only made when somebody asks for one."""
+
+    def __init__(self, vendor: Vendor) -> None:
+        self._vendor = vendor
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    @cached_property
+    def _app(self) -> ASGIApp:
+        return self._vendor.app()
 
 
 def variables(host_url: str, world: World) -> dict[str, str]:

@@ -7,7 +7,7 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from ..errors import BrowserJobsError
-from ..jobs import Change, EventPage
+from ..jobs import Change, EventPage, Sighting
 from ..providers.base import AwaitsChanges, StreamsChanges
 from .groups import ungrouped
 
@@ -15,7 +15,10 @@ SPACING_SECONDS = 1.0
 """Between two long polls of one job: whatever comes at once more often is told together."""
 FIRST_WORD_SECONDS, LULL_SECONDS = 2.0, 0.5
 """A stream that tells nothing for so long, at first and between two words, has told all that there is by now."""
+BY_NOW_SECONDS = 3.0
+"""One that never pauses is left after so long."""
 MOST_CHANGES = 1000
+"""So many are read ahead."""
 
 Telling = AwaitsChanges | StreamsChanges
 
@@ -78,18 +81,26 @@ async def listening(
 
 
 async def all_by_now(provider: Telling, locator: str, cursor: str | None) -> EventPage:
-    """The events that a stream tells at once."""
+    """The events that a stream tells at once; what comes before it breaks counts.
+
+    When very many have come and it has not paused yet, there are more.
+    """
     changes: list[Change] = []
-    async with listening(provider, locator, cursor) as feed:
-        while len(changes) < MOST_CHANGES:
-            batch: list[Change] = []
-            with anyio.move_on_after(LULL_SECONDS if changes else FIRST_WORD_SECONDS):
-                batch = await feed.batch()
-            changes += batch
-            if not batch or batch[-1] == Change():
-                break
-    page = told_in(changes)
-    return page.model_copy(update={"has_more": len(changes) >= MOST_CHANGES and page.cursor not in (None, cursor)})
+    try:
+        with anyio.move_on_after(BY_NOW_SECONDS) as scope:
+            async with listening(provider, locator, cursor) as feed:
+                while True:
+                    batch: list[Change] = []
+                    with anyio.move_on_after(LULL_SECONDS if changes else FIRST_WORD_SECONDS):
+                        batch = await feed.batch()
+                    changes += batch
+                    if not batch or batch[-1] == Change():
+                        break
+    except BrowserJobsError:
+        if not changes:
+            raise
+    page, flooded = told_in(changes), scope.cancelled_caught and len(changes) > MOST_CHANGES
+    return page.model_copy(update={"has_more": flooded and page.cursor not in (None, cursor)})
 
 
 def told_in(changes: Sequence[Change]) -> EventPage:
@@ -105,10 +116,17 @@ def told_in(changes: Sequence[Change]) -> EventPage:
 async def _long_polls(
     provider: AwaitsChanges, locator: str, cursor: str | None, spacing: float, patience: Callable[[], float]
 ) -> AsyncGenerator[Change]:
+    """Ends when there is no news and an answer at once: then looking costs less."""
+    told: tuple[Sighting | None, str | None] = (None, cursor)
     while True:
+        asked_at = anyio.current_time()
         change = await provider.await_change(locator, cursor, patience())
+        at_once = anyio.current_time() - asked_at < SPACING_SECONDS
         cursor = cursor if change.page.cursor is None else change.page.cursor
         yield change
+        if at_once and told == (change.sighting, cursor):
+            return
+        told = change.sighting, cursor
         await anyio.sleep(spacing)
 
 

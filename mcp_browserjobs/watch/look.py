@@ -37,7 +37,7 @@ from ..providers.base import AwaitsChanges, Provider, ReportsEvents, ReportsStat
 from ..reported import clean, cleaned, status_word, without_capability_links
 from ..store import AccountState, Record, Store
 from . import pace
-from .feed import all_by_now, listening, told_in
+from .feed import MOST_CHANGES, all_by_now, listening, told_in
 
 First = TypeVar("First")
 Second = TypeVar("Second")
@@ -80,6 +80,7 @@ class Looker:
         self._on_record = on_record
         self._locks: WeakValueDictionary[JobRef, anyio.Lock] = WeakValueDictionary()
         self._failed: dict[JobRef, tuple[datetime, BrowserJobsError]] = {}
+        self._read_at: dict[JobRef, datetime] = {}
 
     async def look(
         self,
@@ -174,11 +175,11 @@ class Looker:
             await self._store.set_account(account, works)
 
     def _is_known_well(self, record: Record) -> bool:
-        """Whether the job runs on and was read whole not long ago."""
-        if record.job.status.final or record.detailed_at is None:
+        """Whether the job runs on, waits for nobody (its question may be another by now), and was read not long ago."""
+        read_at, now = self._read_at.get(record.ref), self._clock()
+        if record.job.status is JobStatus.WAITING_FOR_INPUT or record.detailed_at is None or read_at is None:
             return False
-        now = self._clock()
-        return (now - record.detailed_at).total_seconds() < pace.detail_interval(record.age(now))
+        return (now - read_at).total_seconds() < pace.detail_interval(record.age(now))
 
     def tells(self, account: str) -> bool:
         """Whether an account's provider tells of changes by itself."""
@@ -207,30 +208,30 @@ class Looker:
             async with listening(provider, locator, record.cursor, spacing=spacing, patience=patience) as feed:
                 told = True
                 while told:
-                    with anyio.fail_after(SILENCE_SECONDS):
+                    with anyio.fail_after(spacing + SILENCE_SECONDS):
                         changes = await feed.batch()
                     if changes:
                         with anyio.fail_after(LOOK_SECONDS):
                             await self._take(provider, ref, locator, changes)
                     resting = self._resting(await self._store.account(ref.account))
                     told = bool(changes) and not resting and await keep_on()
+                    if told and len(changes) < MOST_CHANGES:
+                        await anyio.sleep(SPACING_SECONDS)
 
     async def _take(self, provider: Provider, ref: JobRef, locator: str, changes: Sequence[Change]) -> None:
         """Write down what was told; the job itself is read where its status changed, or was not read for long.
 
         A long poll without news leaves open whether the job has ended without a word.
         """
-        page = told_in(changes)
-        sightings = [change.sighting for change in changes if change.sighting]
-        if not sightings and isinstance(provider, AwaitsChanges) and isinstance(provider, ReportsStatus):
-            sightings = [await provider.fetch_status(locator)]
-        words = [status_word(sighting.provider_status) for sighting in sightings]
+        words = {status_word(change.sighting.provider_status) for change in changes if change.sighting}
         async with self._locks.setdefault(ref, anyio.Lock()):
             record = await self._store.load(ref)
             job = record.job if record and self._is_known_well(record) else None
-            if job is None or words[-1:] not in ([], [job.provider_status]):
+            if job and not words and isinstance(provider, AwaitsChanges) and isinstance(provider, ReportsStatus):
+                words = {status_word((await provider.fetch_status(locator)).provider_status)}
+            if job is None or words - {job.provider_status}:
                 job = await provider.fetch_job(locator)
-            looked = await self._write(provider, job, ref, record, locator, page)
+            looked = await self._write(provider, job, ref, record, locator, told_in(changes))
         self._on_record(record, looked)
 
     async def _ask(
@@ -274,6 +275,7 @@ class Looker:
         A page that was read beside a job that has just ended may lack the last ones, so there is one more.
         What has been read counts, though trouble keeps the rest back.
         """
+        read = whole and (record is None or job is not record.job)
         events, links, cursor = list(job.events), job.links, record.cursor if record else None
         if whole and isinstance(provider, ReportsEvents | StreamsChanges):
             ended = job.status.final and not (record and record.job.status.final)
@@ -298,7 +300,7 @@ class Looker:
         live = record.job.has & {"live_view"} if record and not job.status.final else frozenset()
         has = job.has | live | {ARTIFACT_OF[link.kind] for link in links}
         hosts, urls = provider.capability_hosts, [link.url for link in links]
-        return await self._store.record(
+        looked = await self._store.record(
             ref,
             fit(job.model_copy(update={"links": links, "has": has}), hosts),
             [fit_event(event, hosts, urls) for event in events],
@@ -307,6 +309,11 @@ class Looker:
             cursor=cursor,
             whole=whole,
         )
+        if job.status.final:
+            self._read_at.pop(ref, None)
+        elif read:
+            self._read_at[ref] = looked.checked_at
+        return looked
 
 
 async def _events(provider: ReportsEvents | StreamsChanges, locator: str, cursor: str | None) -> EventPage:

@@ -37,9 +37,9 @@ class Watch:
     """One job that somebody waits for. `record` and `trouble` are current; `changed` tells of the next change.
 
     `trouble` is what the last look met, None after a good one. `ended` says that nobody looks any more: the job
-    is over, or `trouble` will not pass by itself. `due` wants a look at once; `hinted` says that somebody tells when
-    it is time for one. `feeds_ended` counts the feeds that
-    ended without having told anything, and before `feed_from` none is opened.
+    is over, or `trouble` will not pass by itself. `due` wants a look as soon as one is allowed; `hinted` says that
+    somebody tells when it is time for one. `feeds_ended` counts the feeds in a row that ended without having told
+    anything, or soon; `feed_pause` follows the last one, until `feed_from` on the clock of the event loop.
     """
 
     ref: JobRef
@@ -54,7 +54,8 @@ class Watch:
     due: bool = False
     hinted: bool = False
     feeds_ended: int = 0
-    feed_from: datetime | None = None
+    feed_pause: float = 0.0
+    feed_from: float = -math.inf
     poked: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
@@ -230,32 +231,39 @@ class Watcher:
         """Seconds until the provider may be asked to tell by itself how the job goes on."""
         if watch.record is None or watch.failures or not self._looker.tells(watch.ref.account):
             return math.inf
-        wait = (watch.feed_from - self._clock()).total_seconds() if watch.feed_from else 0.0
+        wait = watch.feed_from - anyio.current_time()
         return wait if wait > 0 or self._feeds < MOST_FEEDS else math.inf
 
     async def _follow(self, watch: Watch, record: Record) -> None:
-        """Take what the provider tells by itself. Once it stops, looking goes on, and tells what is the matter."""
+        """Take what the provider tells by itself. Once it stops, looking goes on, and tells what is the matter.
+
+        A feed that lasts no longer than the pause before it costs more than looking, and one that told nothing kept
+        others from looking: they are paused for longer and longer.
+        """
 
         async def keep_on() -> bool:
             leased = not self._store.shared or await self._store.lease(watch.ref, self.process, now=self._clock())
             return leased and not self.is_over(watch.record)
 
-        spacing = max(SPACING_SECONDS, self._floor(watch.ref.account))
+        floor, since = self._floor(watch.ref.account), anyio.current_time()
         self._feeds += 1
         try:
-            await self._looker.follow(record, spacing=spacing, keep_on=keep_on)
+            await self._looker.follow(record, spacing=max(SPACING_SECONDS, floor), keep_on=keep_on)
         except BrowserJobsError as trouble:
             log.info("what a job at %s tells by itself broke off: %s", watch.ref.account, type(trouble).__name__)
         finally:
             self._feeds -= 1
+        lasted = anyio.current_time() - since
         told = watch.record is not None and watch.record.checked_at > record.checked_at
-        watch.feeds_ended = 1 if told else watch.feeds_ended + 1
-        watch.feed_from = self._clock() + timedelta(seconds=pace.backoff(watch.feeds_ended, None, 0.0))
+        watch.feeds_ended = 1 if told and lasted > watch.feed_pause else watch.feeds_ended + 1
+        blind = 0.0 if told else lasted * watch.feeds_ended
+        watch.feed_pause = pace.backoff(watch.feeds_ended, None, max(floor, blind))
+        watch.feed_from = anyio.current_time() + watch.feed_pause
         watch.due = True
 
     def _delay(self, watch: Watch) -> float:
         """Seconds until the job's next look."""
-        record, now = watch.record, self._clock()
+        record, now, floor = watch.record, self._clock(), self._floor(watch.ref.account)
         if record is None:
             usual, last = pace.BRIEFEST, watch.tried_at
         else:
@@ -264,7 +272,7 @@ class Watcher:
                 age=record.age(now),
                 quiet=max(0.0, (now - record.changed_at).total_seconds()),
                 followed=watch.following > 0,
-                floor=self._floor(watch.ref.account),
+                floor=floor,
             )
             if watch.hinted and not watch.following:
                 usual = max(usual, pace.detail_interval(record.age(now)))
@@ -272,7 +280,9 @@ class Watcher:
         if watch.failures and watch.tried_at:
             last = max(watch.tried_at, last or watch.tried_at)
             usual = pace.backoff(watch.failures, watch.trouble.retry_after if watch.trouble else None, usual)
-        if watch.due or last is None or last > now + timedelta(seconds=pace.LONGEST):
+        if watch.due:
+            usual = floor
+        if last is None or last > now + timedelta(seconds=pace.LONGEST):
             return 0.0
         return (last - now).total_seconds() + usual
 

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from mcp_browserjobs import providers
+from mcp_browserjobs.acting import Actor
 from mcp_browserjobs.errors import (
     AuthenticationError,
     BrowserJobsError,
@@ -21,7 +22,7 @@ from mcp_browserjobs.errors import (
     RateLimitedError,
     UnexpectedResponseError,
 )
-from mcp_browserjobs.jobs import TITLE_CHARACTERS, JobStatus
+from mcp_browserjobs.jobs import TITLE_CHARACTERS, EventKind, JobStatus
 from mcp_browserjobs.screenshots import is_image
 from mcp_browserjobs.simulator import simulators
 from mcp_browserjobs.simulator.archives import Hostile
@@ -376,3 +377,19 @@ async def test_the_values_of_a_form_reach_dari(world: World) -> None:
         {"form_data": {"email": "c@d.example"}, "max_turns": 5},
         {"form_data": {"email": "a@b.example"}},
     ]
+
+
+@having("cancel_job", "list_jobs")
+async def test_a_list_takes_nothing_back_that_a_look_knew(provider: str, world: World) -> None:
+    job = world.add(provider, LONG)
+    ref = f"{provider}:{job.id}"
+    async with tracker_in(world) as tracker:
+        await anyio.sleep(70)
+        await tracker.look(ref)
+        await Actor(tracker).cancel(ref)
+        await tracker.list_jobs(account=provider)
+        view = await tracker.look(ref)
+        assert view.status is JobStatus.CANCELLED
+        assert (await tracker.list_jobs(account=provider)).records[0].job.status is JobStatus.CANCELLED
+        log = (await tracker.events(ref, limit=200)).events
+        assert [event.reported["status"] for event in log if event.kind is EventKind.STATUS][-1] == "cancelled"

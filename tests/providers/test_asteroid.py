@@ -402,6 +402,13 @@ async def test_what_asks_nothing_any_more_is_only_paused(activities: JsonValue) 
     assert job.has == {"live_view"}
 
 
+async def test_a_confirmation_is_open_until_the_status_changes() -> None:
+    """What a message does to it is unknown, and a resume might confirm what the message refused."""
+    message = activity("user_message_received", key="a-9", message="No.", userUUID="u")
+    job = await look(CONFIRMING_RUN, [message, *CONFIRMING])
+    assert (job.status, job.question and job.question.id) == (JobStatus.WAITING_FOR_INPUT, CONFIRMING[0]["id"])
+
+
 @pytest.mark.parametrize("execution", [RUNNING, COMPLETED, {**RUNNING, "status": "paused"}])
 async def test_activities_are_only_read_for_a_reason(execution: JsonValue) -> None:
     routes = Routes({PATH: execution, ACTIVITIES: ASKING})
@@ -527,6 +534,7 @@ async def test_what_does_not_run_is_not_paused(execution: JsonValue) -> None:
     [
         (ASKING_RUN, ASKING, InvalidArgumentError),
         (CONFIRMING_RUN, CONFIRMING, InvalidArgumentError),
+        (CONFIRMING_RUN, [activity("user_message_received", message="No."), *CONFIRMING], InvalidArgumentError),
         (RUNNING, TRAIL, ConflictError),
         (COMPLETED, TRAIL, ConflictError),
     ],
@@ -703,6 +711,17 @@ async def test_more_is_read_while_something_new_may_be_left_out(
     assert limits[-1] in REACHES
 
 
+async def test_a_larger_limit_that_is_refused_leaves_what_was_read() -> None:
+    def capped(request: httpx2.Request) -> Any:
+        return (400, BAD_MOMENT) if int(request.url.params["limit"]) > REACHES[0] else stream(300)(request)
+
+    async with opened(Asteroid, Routes({ACTIVITIES: capped})) as asteroid:
+        assert len((await asteroid.fetch_events(EXECUTION, None)).events) == REACHES[0]
+    async with opened(Asteroid, Routes({ACTIVITIES: (400, BAD_MOMENT)})) as asteroid:
+        with pytest.raises(UnexpectedResponseError):
+            await asteroid.fetch_events(EXECUTION, None)
+
+
 # Links
 
 
@@ -740,6 +759,15 @@ async def test_there_may_be_nothing_behind_a_link(files: Any) -> None:
     async with opened(Asteroid, routes) as asteroid:
         assert await asteroid.fetch_links(EXECUTION) == ()
     assert not any(".." in path for path in routes.paths)
+
+
+async def test_a_recording_that_the_owner_may_not_see_says_nothing_against_the_key() -> None:
+    download = {f"{FILES}/f-{n}/download": REDIRECT for n in (1, 2)}
+    routes = Redirecting(
+        {PATH: COMPLETED, RECORDING: (403, FORBIDDEN), FILES: documented("asteroid/files"), **download}
+    )
+    async with opened(Asteroid, routes) as asteroid:
+        assert [link.kind for link in await asteroid.fetch_links(EXECUTION)] == ["download", "download"]
 
 
 async def test_without_a_recording_none_is_asked_for() -> None:

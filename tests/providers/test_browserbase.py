@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
 import httpx2
 import pytest
 from pydantic import JsonValue
@@ -31,6 +32,7 @@ from mcp_browserjobs.providers.base import (
     AwaitsChanges,
     CancelsJobs,
     ChecksKey,
+    InProcess,
     KeepsLogs,
     ListsJobs,
     PausesJobs,
@@ -44,8 +46,10 @@ from mcp_browserjobs.providers.base import (
     TakesPictures,
 )
 from mcp_browserjobs.providers.browserbase import MESSAGES_A_PAGE, MOST_PAGES, STATUSES, Browserbase
+from mcp_browserjobs.simulator.stories import asking as asking_story
 from tests.providers.replay import KEY, opened
 from tests.providers.routes import Routes, documented
+from tests.stage import new_world, tracker_in
 
 pytestmark = pytest.mark.anyio
 
@@ -54,7 +58,7 @@ SESSION = "b7a1d3e4-52c6-4f0b-8e19-6d2f90c4a875"
 RUNS = "/v1/agents/runs"
 PATH = f"{RUNS}/{RUN}"
 MESSAGES = f"{PATH}/messages"
-DEBUG, DOWNLOADS, REPLAYS = (f"/v1/sessions/{SESSION}/{what}" for what in ("debug", "recording/downloads", "replays"))
+DEBUG, DOWNLOADS = (f"/v1/sessions/{SESSION}/{what}" for what in ("debug", "recording/downloads"))
 DASHBOARD = Link(kind="recording", url=f"https://www.browserbase.com/sessions/{SESSION}")
 PNG, JPEG = b"\x89PNG\r\n\x1a\none", b"\xff\xd8\xfftwo"
 
@@ -191,16 +195,16 @@ async def test_a_cause_may_be_anything(cause: JsonValue, error: str | None) -> N
         ("", JobStatus.UNKNOWN, None),
     ],
 )
-async def test_a_look_a_status_and_a_list_understand_a_word_alike(
+async def test_a_look_and_a_list_understand_a_word_alike(
     word: str, status: JobStatus, failure: FailureKind | None
 ) -> None:
     run = {**COMPLETED, "status": word}
     routes = Routes({PATH: run, RUNS: {"data": [run]}, MESSAGES: ASKING})
     async with opened(Browserbase, routes) as browserbase:
-        job, sighting = await browserbase.fetch_job(RUN), await browserbase.fetch_status(RUN)
+        job = await browserbase.fetch_job(RUN)
         [row] = (await browserbase.list_jobs(None, 5)).jobs
-    assert job.status is sighting.status is row.status is status
-    assert job.provider_status == sighting.provider_status == row.provider_status == word
+    assert job.status is row.status is status
+    assert job.provider_status == row.provider_status == word
     assert job.failure == failure
     assert (job.finished_at is not None) == (job.result is not None) == status.final
 
@@ -250,13 +254,6 @@ async def test_an_answer_of_another_shape_is_unexpected(run: JsonValue, where: s
         await look(run)
     assert caught.value.where == where
     assert "secret" not in repr(caught.value)
-
-
-async def test_the_status_is_asked_without_the_transcript() -> None:
-    routes = Routes({PATH: PAUSED, MESSAGES: ASKING})
-    async with opened(Browserbase, routes) as browserbase:
-        await browserbase.fetch_status(RUN.upper())
-    assert routes.paths == [PATH]
 
 
 # Questions
@@ -331,6 +328,25 @@ async def test_a_question_in_another_form_is_told_as_it_is(words: JsonValue, tex
 async def test_a_message_without_an_id_is_answered_by_its_call_s() -> None:
     job = await look(PAUSED, {"data": [{**said(asking()), "id": None}]})
     assert job.question == Question(id="call_9", text="Which one?")
+
+
+class Mute(InProcess):
+    """A vendor whose transcripts say nothing."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/messages"):
+            return httpx2.Response(200, json=documented("browserbase/messages_none"))
+        return await super().handle_async_request(request)
+
+
+async def test_what_is_only_paused_is_not_told_to_wait_now_and_then() -> None:
+    world = new_world()
+    ref = f"browserbase:{world.add('browserbase', asking_story()).id}"
+    async with tracker_in(world, transport=Mute) as tracker:
+        await anyio.sleep(10)
+        await tracker.look(ref)
+        assert (await tracker.wait([ref], until="result", seconds=600)).views[0].status is JobStatus.PAUSED
+        assert [event.reported["status"] for event in (await tracker.events(ref)).events] == ["paused"]
 
 
 async def test_the_search_for_the_last_message_ends_somewhere() -> None:
@@ -631,39 +647,27 @@ async def test_without_a_full_screen_there_is_the_other_live_view() -> None:
 
 
 async def test_a_run_that_is_over_has_its_recordings() -> None:
-    downloads, replays = documented("browserbase/recording_downloads"), documented("browserbase/replays")
-    routes = Routes({PATH: COMPLETED, DOWNLOADS: downloads, REPLAYS: replays})
+    downloads = documented("browserbase/recording_downloads")
+    routes = Routes({PATH: COMPLETED, DOWNLOADS: downloads})
     async with opened(Browserbase, routes) as browserbase:
         links = await browserbase.fetch_links(RUN)
-    assert links == (
-        Link(kind="recording", url=downloads["downloads"][0]["downloadUrl"]),
-        DASHBOARD,
-        Link(kind="recording", url=replays["pages"][0]["url"]),
-    )
-    assert {request.method for request in routes.asked} == {"GET"}
+    assert links == (Link(kind="recording", url=downloads["downloads"][0]["downloadUrl"]), DASHBOARD)
+    assert [(request.method, request.url.path) for request in routes.asked] == [("GET", PATH), ("GET", DOWNLOADS)]
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 410, 422])
 async def test_a_session_that_has_nothing_leaves_the_dashboard(status: int) -> None:
     missing = (status, {"message": "secret"})
-    gone: dict[str, Any] = {DEBUG: missing, DOWNLOADS: missing, REPLAYS: missing}
+    gone: dict[str, Any] = {DEBUG: missing, DOWNLOADS: missing}
     async with opened(Browserbase, Routes({PATH: COMPLETED, **gone})) as browserbase:
         assert await browserbase.fetch_links(RUN) == (DASHBOARD,)
     async with opened(Browserbase, Routes({PATH: RUNNING, **gone})) as browserbase:
         assert await browserbase.fetch_links(RUN) == ()
 
 
-@pytest.mark.parametrize(
-    ("downloads", "replays"),
-    [
-        ({}, {}),
-        ({"downloads": None}, {"pages": None}),
-        ({"downloads": [None, {}, 7, {"downloadUrl": 1}]}, {"pages": [None, {}, 7, {"url": "relative"}]}),
-        ({"downloads": "x"}, {"pages": {"url": "x"}}),
-    ],
-)
-async def test_recordings_of_another_shape_are_none(downloads: JsonValue, replays: JsonValue) -> None:
-    routes = Routes({PATH: COMPLETED, DOWNLOADS: downloads, REPLAYS: replays})
+@pytest.mark.parametrize("downloads", [None, [None, {}, 7, {"downloadUrl": 1}], [{"downloadUrl": "relative"}], "x"])
+async def test_recordings_of_another_shape_are_none(downloads: JsonValue) -> None:
+    routes = Routes({PATH: COMPLETED, DOWNLOADS: {"downloads": downloads}})
     async with opened(Browserbase, routes) as browserbase:
         assert await browserbase.fetch_links(RUN) == (DASHBOARD,)
 
@@ -834,7 +838,6 @@ async def test_a_refusal_has_its_error(status: int, error: type[BrowserJobsError
     async with opened(Browserbase, lambda _: httpx2.Response(status, text=body)) as browserbase:
         for way in (
             browserbase.fetch_job(RUN),
-            browserbase.fetch_status(RUN),
             browserbase.fetch_events(RUN, None),
             browserbase.fetch_links(RUN),
             browserbase.fetch_screenshot(RUN, -1),
@@ -856,11 +859,11 @@ async def test_a_key_that_the_session_refuses_is_told(status: int) -> None:
 async def test_it_can_do_what_its_methods_say() -> None:
     async with opened(Browserbase, Routes({})) as browserbase:
         for ability in (
-            *(ReportsStatus, ReportsEvents, ReportsLinks, TakesAnswers, ResumesJobs, CancelsJobs),
+            *(ReportsEvents, ReportsLinks, TakesAnswers, ResumesJobs, CancelsJobs),
             *(StartsJobs, TakesPictures, ListsJobs, ChecksKey),
         ):
             assert isinstance(browserbase, ability)
-        for lacking in (PausesJobs, KeepsLogs, AwaitsChanges, StreamsChanges):
+        for lacking in (ReportsStatus, PausesJobs, KeepsLogs, AwaitsChanges, StreamsChanges):
             assert not isinstance(browserbase, lacking)
 
 
@@ -892,7 +895,6 @@ async def test_a_text_that_could_leave_its_path_is_no_id(text: str) -> None:
     async with opened(Browserbase, routes) as browserbase:
         for way in (
             browserbase.fetch_job(text),
-            browserbase.fetch_status(text),
             browserbase.fetch_events(text, None),
             browserbase.fetch_links(text),
             browserbase.fetch_screenshot(text, -1),

@@ -340,6 +340,7 @@ async def test_any_step_is_an_event(step: JsonValue, text: str) -> None:
         {"candidates": [{"content": {"parts": [{"inlineData": {"data": BASE64}}]}}]},
         {"picture": BASE64, "again": f"with words {BASE64}"},
         {"actionOutputs": [{"success": False, "message": BASE64}]},
+        {"output_text": "_-8A" * 200},
     ],
 )
 async def test_an_image_is_in_no_event(step: JsonValue) -> None:

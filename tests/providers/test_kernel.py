@@ -275,6 +275,20 @@ async def test_lines_of_one_moment_share_a_key_and_differ_in_words() -> None:
     assert one.reported != other.reported
 
 
+async def test_lines_that_say_the_same_at_one_moment_differ_in_their_keys() -> None:
+    told = ("a", "b", "a", "a", "x" * 2000, "x" * 2001)
+    events = await events_of(*(EVENTS[1] | {"message": text} for text in told), EVENTS[1] | {"message": "c"})
+    assert len({(event.key, event.reported["text"]) for event in events}) == len(events) == 7
+    assert [event.key for event in await events_of(*(EVENTS[1] | {"message": text} for text in told))] == [
+        event.key for event in events[:-1]
+    ]
+
+
+async def test_a_line_of_the_year_1_has_no_moment() -> None:
+    [change] = await changes(EVENTS[1] | {"timestamp": "0001-01-01T00:00:00Z"})
+    assert (change.page.events[0].at, change.page.cursor) == (None, None)
+
+
 async def test_a_long_line_is_cut_in_its_event() -> None:
     [event] = await events_of(EVENTS[1] | {"message": "x" * 65536})
     assert event.reported == {"text": "x" * 2000}

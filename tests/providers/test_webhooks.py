@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import time
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -111,7 +112,7 @@ async def test_what_was_sent_long_ago_or_later_is_a_replay(provider: str) -> Non
     for seconds, good in ((-301, False), (-299, True), (299, True), (301, False)):
         found = await jobs_of(provider, *genuine(provider), now=NOW + timedelta(seconds=seconds))
         assert bool(found) is good
-    for sent in ("", "soon", "1e9", "-5", "9" * 30):
+    for sent in ("", "soon", "1e9", "-5", "9" * 30, "\u00b2"):
         assert await jobs_of(provider, *genuine(provider, sent=sent)) == ()
 
 
@@ -199,6 +200,25 @@ async def test_recorded_deliveries_of_gobii_tell_their_task(case: str) -> None:
     for delivery in recording["webhooks_received"]:
         body = delivery["body_text"].encode()
         assert await jobs_of("gobii", delivery["headers"], body) == (json.loads(body)["id"],)
+
+
+@pytest.mark.parametrize("provider", [name for name in SENDERS if name != "gobii"])
+async def test_a_large_body_costs_no_work_before_its_signature_is_good(provider: str) -> None:
+    headers, _ = genuine(provider)
+    body = b'{"job_id": "%s", "payload": {"task_id": "%s"}, "x": [%s]}' % (
+        ID.encode(),
+        ID.encode(),
+        b",".join([b"[" * 90 + b"]" * 90] * 5000),
+    )
+    begin = time.process_time()
+    assert await jobs_of(provider, headers, body) == ()
+    assert time.process_time() - begin < 0.1
+
+
+@pytest.mark.parametrize("provider", ["dari", "h_company", "skyvern"])
+async def test_a_large_body_that_is_signed_as_it_is_counts(provider: str) -> None:
+    large = {"job_id": ID, "run_id": "wr_1", "data": {"session_id": ID}, "result": "x" * 100_000}
+    assert await jobs_of(provider, *genuine(provider, large))
 
 
 def test_a_signature_fits_one_spelling_only() -> None:

@@ -203,7 +203,7 @@ FAILURES: list[tuple[BrowserJobsError, str]] = [
 BASES = {BrowserJobsError: BrowserJobsError(STRANGER), errors.ProviderError: errors.ProviderError(*AT_DARI)}
 
 
-@pytest.mark.parametrize("kind", set(kinds()))
+@pytest.mark.parametrize("kind", dict.fromkeys(kinds()))
 def test_every_failure_has_an_example_here(kind: type[BrowserJobsError]) -> None:
     assert kind in BASES or kind in {type(failure) for failure, _ in FAILURES}
 

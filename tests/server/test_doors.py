@@ -14,6 +14,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from pydantic import SecretStr
+from trio.testing import MockClock
 
 from mcp_browserjobs.errors import ConfigError
 from mcp_browserjobs.providers.base import InProcess
@@ -97,6 +98,11 @@ def test_a_short_token_does_for_this_machine_only(field: str) -> None:
         (ANY, "https://jobs.example.com", "jobs.example.com", "https://jobs.example.com", 400),
         (ANY, "https://jobs.example.com", "jobs.example.com", "http://jobs.example.com", 403),
         (ANY, "https://jobs.example.com", "jobs.example.com.evil.example", None, 421),
+        (ANY, "https://Jobs.Example.com:443", "jobs.example.com", "https://jobs.example.com", 400),
+        (ANY, "https://jobs.example.com", "jobs.example.com:443", None, 400),
+        (ANY, "https://jobs.example.com:8443", "jobs.example.com", None, 421),
+        (ANY, "http://[2001:db8::1]:8931", "[2001:db8::1]:8931", None, 400),
+        ("", None, "192.0.2.1", None, 421),
         (ANY, "https://jobs.example.com", "jobs.example.com", "https://evil.example", 403),
     ],
 )
@@ -178,11 +184,12 @@ async def test_who_asks_too_often_has_to_wait_and_nobody_else() -> None:
     async with httpx2.AsyncClient(transport=InProcess(app), base_url="http://127.0.0.1") as http:
         mine, other = ({"authorization": f"Bearer {token}"} for token in (TOKEN, READER))
         for _ in range(doors.REQUESTS_A_MINUTE):
-            assert (await http.get("/healthz", headers=mine)).status_code == 200
-        refused = await http.get("/healthz", headers=mine)
-        assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
-        assert (await http.get("/healthz", headers=other)).status_code == 200
-        assert (await http.get("/healthz")).status_code == 200
+            assert (await http.get("/elsewhere", headers=mine)).status_code == 404
+        refused = await http.get("/elsewhere", headers=mine)
+        assert refused.status_code == 429
+        assert 0 < int(refused.headers["retry-after"]) <= 60
+        assert (await http.get("/elsewhere", headers=other)).status_code == 404
+        assert (await http.get("/healthz", headers=mine)).status_code == 200
 
 
 async def test_trying_tokens_is_slow() -> None:
@@ -193,6 +200,35 @@ async def test_trying_tokens_is_slow() -> None:
         ]
         assert tried == [401] * doors.REFUSALS_A_MINUTE + [429] * 5
         assert (await http.post("/mcp", headers={"authorization": f"Bearer {TOKEN}"})).status_code not in (401, 429)
+        assert (await http.post("/hooks/dari")).status_code == 202
+        assert (await http.get("/healthz")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "other", "one"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::ffff:2", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("testclient", "", False),
+    ],
+)
+def test_an_address_counts_and_of_ipv6_its_network(address: str, other: str, one: bool) -> None:  # noqa: FBT001
+    first, second = (doors.caller({"client": (each, 1)} if each else {}) for each in (address, other))
+    assert (first == second) is one
+
+
+@pytest.mark.parametrize("anyio_backend", [("trio", {"clock": MockClock(autojump_threshold=0)})])
+async def test_who_asked_is_forgotten_after_a_minute() -> None:
+    pace = doors.Pace(2)
+    for number in range(1000):
+        assert not pace.seconds_to_wait(str(number))
+    assert not pace.seconds_to_wait("0")
+    assert 0 < pace.seconds_to_wait("0") <= 60
+    await anyio.sleep(61)
+    assert not pace.seconds_to_wait("0")
+    assert len(vars(pace)["_minutes"]) == 1
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -237,12 +273,22 @@ async def test_one_token_has_so_many_streams_and_no_more() -> None:
 
             for _ in range(doors.MOST_OPEN):
                 await tasks.start(hold)
-            assert (await http.get(url.join("/healthz"), headers=mine)).status_code == 429
-            assert (await http.get(url.join("/healthz"), headers=other)).status_code == 200
+            assert (await http.get(url.join("/elsewhere"), headers=mine)).status_code == 429
+            assert (await http.get(url.join("/elsewhere"), headers=other)).status_code == 404
             tasks.cancel_scope.cancel()
         async with httpx2.AsyncClient() as http:
             await anyio.sleep(1)
-            assert (await http.get(url.join("/healthz"), headers=mine)).status_code == 200
+            assert (await http.get(url.join("/elsewhere"), headers=mine)).status_code == 404
+
+
+async def kept(stream: SocketStream) -> None:
+    """Ask over one connection again and again, in vain only when it is closed."""
+    while True:
+        await stream.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        said = b""
+        while not said.endswith(b'{"ok":true}'):
+            said += await stream.receive()
+        await anyio.sleep(0.43)
 
 
 async def test_a_thousand_half_open_connections_and_a_slow_body_are_noticed_by_nobody_and_given_up() -> None:
@@ -258,9 +304,13 @@ async def test_a_thousand_half_open_connections_and_a_slow_body_are_noticed_by_n
         assert time.monotonic() - begin < 2
         assert (await told(slow)).startswith(b"HTTP/1.1 408 ")
         assert time.monotonic() - begin < doors.BODY_SECONDS + 2
-        async with anyio.create_task_group() as tasks:
-            for stream in half:
-                tasks.start_soon(told, stream)
+        async with await anyio.connect_tcp("127.0.0.1", url.port or 0) as used, anyio.create_task_group() as using:
+            using.start_soon(kept, used)
+            async with anyio.create_task_group() as tasks:
+                for stream in half:
+                    tasks.start_soon(told, stream)
+            await anyio.sleep(begin + REQUEST_SECONDS + doors.BODY_SECONDS + 2 - time.monotonic())
+            using.cancel_scope.cancel()
         for stream in (slow, *half):
             await stream.aclose()
 

@@ -7,12 +7,14 @@ from itertools import pairwise
 from urllib.parse import quote
 
 import anyio
+import httpx2
 import pytest
 from mcp import Client, MCPError
 from mcp.client._transport import TransportStreams
 from mcp.shared.memory import create_client_server_memory_streams
 from mcp.shared.message import SessionMessage
 
+from mcp_browserjobs.providers.base import InProcess
 from mcp_browserjobs.server.app import Server, build
 from mcp_browserjobs.simulator.script import Finish, Outage, Queued, Script, Step
 from mcp_browserjobs.simulator.world import World
@@ -193,15 +195,39 @@ async def test_a_stream_confirms_what_it_will_tell_and_nothing_else(world: World
             assert server.tracker.watched == 1
 
 
-async def test_a_stream_of_nothing_is_confirmed_as_such(world: World) -> None:
-    async with (
-        serving(world) as server,
-        Client(server) as client,
-        client.listen(resource_subscriptions=["file:///etc/passwd"]) as updates,
-    ):
-        assert not updates.honored.resource_subscriptions
-        assert not updates.honored.resources_list_changed
-    assert world.requests == []
+class Slow(InProcess):
+    """Takes longer for each request than a stream is waited for."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send one request."""
+        await anyio.sleep(12)
+        return await super().handle_async_request(request)
+
+
+async def test_a_provider_that_takes_its_time_does_not_keep_others_from_being_told_of(world: World) -> None:
+    known, new = start(world), start(world)
+    async with serving(world, transport=Slow) as server, Client(server) as client:
+        await read(client, known)
+        begin = anyio.current_time()
+        async with client.listen(resource_subscriptions=[new, known, JOBS]) as updates:
+            assert anyio.current_time() - begin == pytest.approx(8, abs=0.1)
+            assert Counter(updates.honored.resource_subscriptions) == Counter([known, JOBS])
+
+
+async def test_a_stream_of_nothing_that_there_is_is_refused(world: World) -> None:
+    async with serving(world) as server, Client(server) as client:
+        for uri, words in (("file:///etc/passwd", "of this server"), (f"browserjobs://gobii/{UNKNOWN}", "no such job")):
+            with pytest.raises(MCPError, match=words):
+                async with client.listen(resource_subscriptions=[uri]):
+                    pass
+
+
+async def test_a_stream_of_the_list_alone_is_confirmed(world: World) -> None:
+    async with serving(world) as server, Client(server) as client:
+        uris = ["file:///etc/passwd"]
+        async with client.listen(resource_subscriptions=uris, resources_list_changed=True) as updates:
+            assert not updates.honored.resource_subscriptions
+            assert updates.honored.resources_list_changed
 
 
 @pytest.mark.parametrize(

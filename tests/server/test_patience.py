@@ -11,7 +11,15 @@ from mcp import Client
 from mcp.types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY, PROTOCOL_VERSION_META_KEY, Implementation
 
 from mcp_browserjobs.server import patience
-from mcp_browserjobs.server.patience import KNOWN, LIMITS, NAMELESS, REMEMBERED_SECONDS, UNKNOWN, Lessons
+from mcp_browserjobs.server.patience import (
+    KNOWN,
+    LIMITS,
+    LIMITS_OF_KNOWN,
+    NAMELESS,
+    REMEMBERED_SECONDS,
+    UNKNOWN,
+    Lessons,
+)
 from mcp_browserjobs.server.web import application
 from mcp_browserjobs.simulator.script import FOREVER, Queued, Script, Stall
 from mcp_browserjobs.simulator.world import World
@@ -54,32 +62,58 @@ async def cut(lessons: Lessons, *seconds: float) -> float:
 
 @pytest.mark.parametrize("limit", LIMITS)
 async def test_a_cut_as_late_as_a_known_client_gives_up_counts_at_once(limit: float) -> None:
-    assert await cut(Lessons(), limit + 0.1) == pytest.approx(0.8 * limit, abs=0.1)
+    assert await cut(Lessons(LIMITS), limit + 0.1) == pytest.approx(0.8 * limit, abs=0.1)
 
 
 async def test_any_other_cut_counts_when_the_next_comes_as_late() -> None:
-    lessons = Lessons()
+    lessons = Lessons(LIMITS)
     assert await cut(lessons, 12.1, 17.3, 12.1) == float("inf")
     assert await cut(lessons, 12.4) == pytest.approx(9.9, abs=0.1)
 
 
+async def test_waits_that_are_cut_together_confirm_nothing() -> None:
+    lessons = Lessons(LIMITS)
+    for _ in range(2):
+        assert lessons.cap == float("inf")
+        with anyio.move_on_after(12):
+            async with anyio.create_task_group() as calls:
+                for _ in range(3):
+                    calls.start_soon(cut, lessons, 600)
+    assert lessons.cap == pytest.approx(9.6)
+
+
+async def test_waits_that_are_cut_one_after_the_other_confirm_each_other_though_they_overlap() -> None:
+    lessons = Lessons(LIMITS)
+    async with anyio.create_task_group() as calls:
+        calls.start_soon(cut, lessons, 12)
+        await anyio.sleep(6)
+        calls.start_soon(cut, lessons, 12)
+    assert lessons.cap == pytest.approx(9.6)
+
+
+async def test_stopping_a_client_known_by_name_as_late_as_a_nameless_one_gives_up_counts_when_repeated() -> None:
+    lessons = Lessons(LIMITS_OF_KNOWN)
+    assert await cut(lessons, 5, 30) == float("inf")
+    assert await cut(lessons, 30) == 24
+
+
 async def test_pressing_stop_after_two_seconds_never_counts() -> None:
-    assert await cut(Lessons(), 2, 2, 2.1, 3.9, 3.9) == float("inf")
+    assert await cut(Lessons(LIMITS), 2, 2, 2.1, 3.9, 3.9) == float("inf")
 
 
 async def test_the_least_that_was_learned_holds() -> None:
-    lessons = Lessons()
+    lessons = Lessons(LIMITS)
     assert await cut(lessons, 60, 30, 60) == 24
     assert await cut(lessons, 5) == 4
     assert await cut(lessons, 30) == 4
 
 
 async def test_no_lesson_leaves_less_than_a_look_takes() -> None:
-    assert await cut(Lessons(), 4.5, 4.5, 4.5) == pytest.approx(3.6)
+    assert await cut(Lessons(LIMITS), 4.5, 4.5, 4.5) == pytest.approx(3.6)
 
 
 async def test_a_wait_that_ends_by_itself_teaches_nothing() -> None:
-    lessons = Lessons()
+    lessons = Lessons(LIMITS)
     for _ in range(2):
         with lessons.waiting("job", guess=True):
             await anyio.sleep(30)
@@ -87,7 +121,7 @@ async def test_a_wait_that_ends_by_itself_teaches_nothing() -> None:
 
 
 async def test_a_lesson_is_forgotten_an_hour_after_the_last_cut_that_counted() -> None:
-    lessons = Lessons()
+    lessons = Lessons(LIMITS)
     await cut(lessons, 30)
     await anyio.sleep(REMEMBERED_SECONDS - 100)
     assert await cut(lessons, 60) == 24
@@ -113,11 +147,11 @@ async def ask_again(lessons: Lessons, what: str, *after: float, guess: bool = Tr
 
 
 async def test_asking_for_the_same_again_twice_tells_of_a_limit_before_that() -> None:
-    assert await ask_again(Lessons(), "job", 8) == float("inf")
-    assert await ask_again(Lessons(), "job", 8, 11) == 4
-    assert await ask_again(Lessons(), "job", 4, 4, 4) == float("inf")
-    assert await ask_again(Lessons(), "job", 26, 26, 26) == float("inf")
-    assert await ask_again(Lessons(), "job", 8, 11, guess=False) == float("inf")
+    assert await ask_again(Lessons(LIMITS), "job", 8) == float("inf")
+    assert await ask_again(Lessons(LIMITS), "job", 8, 11) == 4
+    assert await ask_again(Lessons(LIMITS), "job", 4, 4, 4) == float("inf")
+    assert await ask_again(Lessons(LIMITS), "job", 26, 26, 26) == float("inf")
+    assert await ask_again(Lessons(LIMITS), "job", 8, 11, guess=False) == float("inf")
 
 
 # Over the wire

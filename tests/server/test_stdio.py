@@ -140,6 +140,24 @@ def test_a_client_that_is_gone_ends_it() -> None:
 
 
 @POSIX
+def test_it_ends_with_the_process_that_started_it_though_stdin_stays_open() -> None:
+    """As where a launcher stands between it and the host, and is killed."""
+    launcher = f"import subprocess; subprocess.run({COMMAND!r})"
+    with subprocess.Popen(  # noqa: S603 # our own command
+        [sys.executable, "-c", launcher], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ALONE
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+        process.stdin.flush()
+        assert process.stdout.readline()
+        process.kill()
+        begin = time.monotonic()
+        assert process.stdout.read() == b""
+        assert time.monotonic() - begin < LONGEST
+
+
+@POSIX
 def test_a_client_that_reads_nothing_does_not_keep_it() -> None:
     with started(ALONE) as process:
         greet(process)

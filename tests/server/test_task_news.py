@@ -15,7 +15,7 @@ from mcp_browserjobs.server.app import Server
 from mcp_browserjobs.simulator.script import FOREVER, Ask, Finish, Outage, Queued, Script, Stall, Step
 from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.store import Task
-from tests.conftest import START
+from tests.conftest import START, virtual_clock
 from tests.server.connected import serving
 from tests.server.tasking import Knowing, Told, accept, ask, left, listening, nobody, refused, say, state
 from tests.stage import new_world
@@ -80,7 +80,7 @@ async def test_the_confirmation_names_the_tasks_that_there_are(world: World) -> 
 
     async with serving(world) as server, Client(server, extensions=[Knowing()], message_handler=note) as client:
         one, two = await left(client, start(world)), await left(client, start(world))
-        ids = [one["taskId"], "nobody's", two["taskId"], one["taskId"]]
+        ids = [one["taskId"], "nobody's", "\ud800", two["taskId"], one["taskId"]]
         async with listening(client, taskIds=ids, resourcesListChanged=True):
             pass
         async with listening(client, taskIds=["nobody's"]):
@@ -157,6 +157,20 @@ async def test_the_time_that_is_up_is_told_of(world: World) -> None:
     assert course(knows) == ["working", "completed"]
     assert knows.heard[-1][0] == pytest.approx(600, abs=1)
     assert knows.heard[-1][1]["result"]["structuredContent"]["done"] is False
+
+
+async def test_a_clock_that_is_set_back_costs_a_task_nothing_of_what_is_known(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with hearing(world) as (client, knows, server):
+        task = await left(client, start(world, ENDLESS), until="result", wait_seconds=60)
+        async with listening(client, taskIds=[task["taskId"]]):
+            monkeypatch.setattr(server.tracker, "clock", lambda: virtual_clock() - timedelta(seconds=5))
+            await anyio.sleep(80)
+    assert course(knows) == ["working", "completed"]
+    [job] = knows.heard[-1][1]["result"]["structuredContent"]["jobs"]
+    assert job["status"] == "running"
+    assert "stale" not in job
 
 
 async def test_several_jobs_of_a_task_are_watched(world: World) -> None:

@@ -1,7 +1,8 @@
 """Waits as tasks: for clients that declare the extension, over the wire."""
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,30 @@ async def test_jobs_that_were_never_seen_are_waited_for_plainly(world: World) ->
         answer = await left(client, job)
         assert anyio.current_time() == pytest.approx(25)
     assert answer["structuredContent"]["done"] is False
+
+
+async def test_while_the_store_is_locked_a_wait_goes_on_and_is_not_taken_to_be_cut(
+    world: World, tmp_path: Path
+) -> None:
+    job, path = start(world, ENDLESS), str(tmp_path / "store")
+    async with knowing(world, BROWSERJOBS_STORE=path) as (client, _):
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            await told(client, "get_job_status", job=job)
+            with anyio.fail_after(60):
+                async with anyio.create_task_group() as calls:
+
+                    async def wait() -> None:
+                        answer = await left(client, job, wait_seconds=20)
+                        assert answer["resultType"] == "complete"
+                        assert answer["structuredContent"]["jobs"][0]["status"] == "running"
+                        assert answer["structuredContent"]["wait_cap_seconds"] == 25
+
+                    calls.start_soon(wait)
+                    await anyio.sleep(2.9)
+                    other.execute("BEGIN IMMEDIATE")
+                    await anyio.sleep(2)
+                    other.execute("ROLLBACK")
+            assert (await left(client, job, wait_seconds=1))["structuredContent"]["wait_cap_seconds"] == 25
 
 
 async def test_other_tools_make_no_tasks(world: World) -> None:

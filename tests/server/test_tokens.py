@@ -1,58 +1,22 @@
 """Which tokens are good: the two that can be set, and those of an issuer that publishes its keys on this machine."""
 
 import json
-import threading
-import time
-from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
 from typing import Any
 
+import anyio
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
-from mcp_browserjobs.server.tokens import ACT, READ, Tokens
+from mcp_browserjobs.server import tokens as tokens_module
+from mcp_browserjobs.server.tokens import ACT, READ, Tokens, is_trusted
 from mcp_browserjobs.settings import OAuth, Settings
+from tests.server.issuer import AUDIENCE, RSA, STRANGER, Publisher, claims, published, signed
 
 pytestmark = pytest.mark.anyio
-
-AUDIENCE = "https://jobs.example.com/mcp"
-RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-STRANGER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def jwk(key: Any, name: str) -> dict[str, Any]:
-    kind = jwt.algorithms.ECAlgorithm if isinstance(key, ec.EllipticCurvePrivateKey) else jwt.algorithms.RSAAlgorithm
-    return {**json.loads(kind.to_jwk(key.public_key())), "kid": name, "use": "sig"}
-
-
-class Publisher(ThreadingHTTPServer):
-    """An issuer's documents, as long as it can be reached; it counts what it is asked."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answer)
-        self.origin = f"http://127.0.0.1:{self.server_port}"
-        self.asked: list[str] = []
-        self.keys: dict[str, Any] = {"one": RSA}
-        self.documents: dict[str, Any] = {
-            "/.well-known/oauth-authorization-server": {"issuer": self.origin, "jwks_uri": f"{self.origin}/keys"}
-        }
-
-
-class _Answer(BaseHTTPRequestHandler):
-    server: Publisher
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        keys = {"keys": [jwk(key, name) for name, key in self.server.keys.items()]}
-        document = keys if self.path == "/keys" else self.server.documents.get(self.path)
-        self.send_response(200 if document else 404)
-        self.end_headers()
-        self.wfile.write(json.dumps(document).encode())
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture
@@ -62,22 +26,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def publisher() -> Iterator[Publisher]:
-    with Publisher() as publisher:
-        thread = threading.Thread(target=publisher.serve_forever, args=(0.01,))
-        thread.start()
+    with published() as publisher:
         yield publisher
-        publisher.shutdown()
-        thread.join()
-
-
-def claims(publisher: Publisher, **more: Any) -> dict[str, Any]:
-    now = int(time.time())
-    said = {"iss": publisher.origin, "aud": AUDIENCE, "sub": "ann", "client_id": "desk", "exp": now + 60}
-    return {name: value for name, value in {**said, "scope": f"{READ} {ACT}", **more}.items() if value is not None}
-
-
-def signed(said: Mapping[str, Any], key: Any = RSA, name: str | None = "one", algorithm: str = "RS256") -> str:
-    return jwt.encode(dict(said), key, algorithm=algorithm, headers={"kid": name} if name else None)
 
 
 def tokens(publisher: Publisher) -> Tokens:
@@ -133,11 +83,15 @@ async def test_a_token_for_somebody_else_or_of_another_time_is_not_good(
 
 async def test_a_token_that_the_issuer_did_not_sign_is_not_good(publisher: Publisher) -> None:
     known, said = tokens(publisher), claims(publisher)
+    secret = b"a secret that everybody can read"
+    encoded = urlsafe_b64encode(secret).decode().rstrip("=")
+    publisher.keys["shared"] = {"kty": "oct", "k": encoded, "kid": "shared", "alg": "HS256"}
     public = str(RSA.public_key().public_numbers().n)
     forged = [
         signed(said, STRANGER),
         signed(said, STRANGER, "another"),
         signed(said, public.encode(), algorithm="HS256"),
+        signed(said, secret, "shared", "HS256"),
         jwt.encode(said, "", algorithm="none", headers={"kid": "one"}),
         signed(said).rpartition(".")[0] + ".",
         signed(said)[:-8] + "AAAAAAAA",
@@ -199,3 +153,55 @@ async def test_an_issuer_that_cannot_be_trusted_lets_nobody_in(
     assert "keys" in caplog.text
     assert "elsewhere" not in caplog.text
     assert len(publisher.asked) <= 3
+
+
+@pytest.mark.parametrize("part", ["head", "claims"])
+async def test_a_token_that_is_nested_deeply_is_not_good(publisher: Publisher, part: str) -> None:
+    nested = b"[" * 4000
+    head = json.dumps({"alg": "RS256", "kid": "one"}).encode()
+    parts = [nested, b"{}", b"x"] if part == "head" else [head, nested, b"x"]
+    token = ".".join(urlsafe_b64encode(one).decode().rstrip("=") for one in parts)
+    assert await tokens(publisher).verify_token(token) is None
+
+
+async def test_while_the_issuer_cannot_be_asked_its_known_keys_are_good(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, good = tokens(publisher), signed(claims(publisher))
+    assert await known.verify_token(good)
+    publisher.keys = {}
+    publisher.documents = {}
+    monkeypatch.setattr(tokens_module, "FRESH_SECONDS", -1.0)
+    monkeypatch.setattr(tokens_module, "RETRY_SECONDS", 0.0)
+    assert await known.verify_token(good)
+    assert len(publisher.asked) > 2
+
+
+async def test_strangers_do_not_keep_others_waiting_for_a_slow_issuer(publisher: Publisher) -> None:
+    known, good = tokens(publisher), signed(claims(publisher))
+    assert await known.verify_token(good)
+    known = tokens(publisher)
+    publisher.seconds = 0.5
+    async with anyio.create_task_group() as strangers:
+        for number in range(60):
+            strangers.start_soon(known.verify_token, signed(claims(publisher), STRANGER, f"key {number}"))
+        await anyio.sleep(0.6)
+        with anyio.fail_after(0.3):
+            await anyio.to_thread.run_sync(len, "")
+    assert len(publisher.asked) <= 4
+    with anyio.fail_after(0.3):
+        assert await known.verify_token(good)
+
+
+@pytest.mark.parametrize(
+    ("place", "issuer", "good"),
+    [
+        ("https://keys.example/keys", "https://issuer.example", True),
+        ("http://issuer.example/keys", "https://issuer.example", False),
+        ("http://issuer.example/keys", "http://issuer.example", True),
+        ("http://elsewhere.example/keys", "http://issuer.example", False),
+        ("file://issuer.example/etc/passwd", "https://issuer.example", False),
+    ],
+)
+def test_keys_come_over_tls_or_as_the_issuer_itself(place: str, issuer: str, good: bool) -> None:  # noqa: FBT001
+    assert is_trusted(place, issuer) is good

@@ -2,7 +2,6 @@
 
 from base64 import b64decode
 from typing import Any
-from uuid import uuid4
 
 import anyio
 import httpx2
@@ -20,6 +19,7 @@ BASE = "/browserbase/v1"
 RUNS = f"{BASE}/agents/runs"
 KEY = {"X-BB-API-Key": "demo-key"}
 SHAPES = Shapes("browserbase")
+NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
 async def get(client: httpx2.AsyncClient, path: str, **params: str) -> Any:
@@ -337,9 +337,9 @@ async def test_a_missing_or_wrong_key_is_a_401(
     ("path", "status"),
     [
         ("/agents/runs/7", 400),
-        (f"/agents/runs/{uuid4()}", 404),
-        (f"/agents/runs/{uuid4()}/messages", 404),
-        (f"/sessions/{uuid4()}/replays", 404),
+        (f"/agents/runs/{NOBODY}", 404),
+        (f"/agents/runs/{NOBODY}/messages", 404),
+        (f"/sessions/{NOBODY}/replays", 404),
         ("/agents/runs?limit=0", 400),
         ("/agents/runs?limit=101", 400),
         ("/agents/runs?limit=x", 400),

@@ -13,12 +13,12 @@ from mcp_browserjobs import providers
 from mcp_browserjobs.errors import RateLimitedError
 from mcp_browserjobs.jobs import JobRef, JobStatus
 from mcp_browserjobs.providers.base import InProcess
-from mcp_browserjobs.simulator.script import Beat, Finish, Outage, Queued, RateLimit, Script, Stall, Step
+from mcp_browserjobs.simulator.script import Ask, Beat, Finish, Outage, Queued, RateLimit, Script, Stall, Step
 from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.store import LEASE_SECONDS
 from mcp_browserjobs.tracker import Tracker
+from mcp_browserjobs.watch import watcher
 from mcp_browserjobs.watch.look import SILENCE_SECONDS
-from mcp_browserjobs.watch.watcher import MOST_FEEDS
 from tests.stage import new_world, tracker_in
 
 pytestmark = pytest.mark.anyio
@@ -39,6 +39,7 @@ class Line(InProcess):
         self.broken = False
         self.mute = False
         self.without_news = False
+        self.impatient = False
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         stays = request.url.path.endswith(tuple(FEEDS.values())) and request.url.params.get("wait_for_seconds") != "0"
@@ -48,8 +49,10 @@ class Line(InProcess):
         if self.broken:
             return httpx2.Response(500, json={})
         if self.without_news:
-            await anyio.sleep(float(request.url.params["wait_for_seconds"]))
+            await anyio.sleep(0 if self.impatient else float(request.url.params["wait_for_seconds"]))
             return httpx2.Response(204)
+        if self.impatient:
+            request.url = request.url.copy_set_param("wait_for_seconds", 0)
         self.open += 1
         self.most = max(self.most, self.open)
         try:
@@ -166,17 +169,66 @@ async def test_an_end_without_a_word_is_seen_too(world: World, age: float) -> No
         assert anyio.current_time() - (5 + age) <= max(17, 0.03 * age)
 
 
+@pytest.mark.parametrize("without_news", [False, True])
+async def test_a_long_poll_that_does_not_wait_is_no_reason_to_ask_all_the_time(
+    world: World, *, without_news: bool
+) -> None:
+    ref = f"h_company:{world.add('h_company', Script(beats=LONG)).id}"
+    async with tracker_in(world, transport=Line) as tracker:
+        await tracker.look(ref)
+        line(tracker).impatient, line(tracker).without_news = True, without_news
+        await tracker.wait([ref], until="result", seconds=1000)
+        assert anyio.current_time() <= 605 * 1.03 + 1.5
+        assert len(world.requests) + line(tracker).asked <= 605 / 2
+        assert line(tracker).asked <= 60
+        assert_all_told_once(await log_of(tracker, ref))
+
+
+async def test_an_interval_of_minutes_is_not_taken_for_silence(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="mcp_browserjobs.watch")
+    ref = JobRef("h_company", world.add("h_company", Script(beats=(Queued(5), Stall(5000)))).id)
+    async with tracker_in(world, HAI_POLL_SECONDS="120") as tracker, tracker.watching(ref, followed=False):
+        await anyio.sleep(4000)
+    assert caplog.messages == []
+
+
+async def test_another_question_is_seen_though_the_status_reads_the_same(world: World) -> None:
+    beats = (Queued(1), Ask("Which colour?"), Step("Chose it.", 0), Ask("Which size?"))
+    job = world.add("h_company", Script(beats=beats))
+    async with (
+        tracker_in(world) as tracker,
+        tracker.watching(JobRef("h_company", job.id), followed=False) as watch,
+    ):
+        await anyio.sleep(40)
+        question = job.state().question
+        assert question is not None
+        assert job.answer(question.question_id, "blue")
+        await anyio.sleep(5)
+        assert watch.record is not None
+        assert watch.record.job.question is not None
+        assert watch.record.job.question.text == "Which size?"
+
+
+@pytest.mark.parametrize("provider", ["h_company", "kernel", "browser_use"], indirect=True)
+async def test_who_is_followed_is_read_whole_now_and_then(provider: str, world: World) -> None:
+    ref = JobRef(provider, world.add(provider, Script(beats=LONG)).id)
+    async with tracker_in(world) as tracker, tracker.watching(ref, followed=True):
+        await anyio.sleep(600)
+    whole = [asked for asked in world.requests if asked.path.endswith(ref.id)]
+    assert 5 <= len(whole) <= 10
+
+
 async def test_it_is_taken_up_again_when_it_works_again(provider: str, world: World) -> None:
     ref = JobRef(provider, world.add(provider, Script(beats=LONG)).id)
     async with tracker_in(world, transport=Line) as tracker:
         await tracker.look(str(ref))
-        line(tracker).broken = True
+        line(tracker).broken, line(tracker).most = True, 0
         async with tracker.watching(ref, followed=True):
             await anyio.sleep(100)
-            assert line(tracker).open == 0
+            assert line(tracker).most == 0
             line(tracker).broken = False
             await anyio.sleep(62)
-            assert line(tracker).open == 1
+            assert line(tracker).most == 1
 
 
 async def test_silence_is_taken_for_a_break(provider: str, world: World) -> None:
@@ -204,13 +256,16 @@ async def test_whoever_stops_waiting_hangs_up(provider: str, world: World) -> No
         assert line(tracker).open == 0
 
 
-async def test_so_many_are_told_of_and_the_others_looked_at(provider: str, world: World) -> None:
+async def test_so_many_are_told_of_and_the_others_looked_at(
+    provider: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "MOST_FEEDS", 4)
     script = Script(beats=(Queued(5), Stall(200), Finish("Read.")))
-    refs = [JobRef(provider, world.add(provider, script).id) for _ in range(MOST_FEEDS + 10)]
+    refs = [JobRef(provider, world.add(provider, script).id) for _ in range(6)]
     async with tracker_in(world, transport=Line) as tracker, AsyncExitStack() as stack:
         watches = [await stack.enter_async_context(tracker.watching(ref, followed=False)) for ref in refs]
         await anyio.sleep(100)
-        assert line(tracker).open == MOST_FEEDS
+        assert line(tracker).open == 4
         await anyio.sleep(120)
         assert all(watch.ended for watch in watches)
         assert line(tracker).open == 0

@@ -32,7 +32,7 @@ from ...errors import (
     RefusedRequestError,
     UnexpectedResponseError,
 )
-from ...screenshots import MOST_IMAGE_BYTES, is_image
+from ...screenshots import MOST_IMAGE_BYTES, from_base64, is_image
 from .wire import Model
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -185,6 +185,13 @@ class Http:
         """As `download`, and what comes must be an image."""
         image = await self.download(url, most=MOST_IMAGE_BYTES)
         if image is not None and not is_image(image):
+            raise self.unexpected("a screenshot that is no image")
+        return image
+
+    def decoded_image(self, encoded: str) -> bytes:
+        """The image that an answer holds as a base64 text or a `data:` URI; failures as in `read`."""
+        image = from_base64(encoded)
+        if image is None:
             raise self.unexpected("a screenshot that is no image")
         return image
 

@@ -29,6 +29,8 @@ class Provider(ABC):
     prefix: ClassVar[str]
     """`<prefix>_API_KEY`, `<prefix>_BASE_URL` and `<prefix>_POLL_SECONDS` are its variables."""
     base_url: ClassVar[str]
+    keys_at: ClassVar[str] = ""
+    """The page on which a person makes a key, empty where it is not known."""
     api_path: ClassVar[str] = ""
     """What is added to the base URL, which is shared with other generations of the same vendor."""
     key_header: ClassVar[str]
@@ -70,14 +72,15 @@ class Provider(ABC):
         self.settings = options
 
     def canonical_id(self, text: str) -> str:
-        """The one form of an id under which a job is known; pure.
+        """The one form of an id under which a job is known: a UUID at its end is in lower case; pure.
 
         Raises:
             MalformedIdError: the text cannot be an id of this provider.
         """
         if not self.id_pattern.fullmatch(text):
             raise self.malformed()
-        return text
+        head, slash, last = text.rpartition("/")
+        return head + slash + (last.lower() if re.fullmatch(UUID, last) else last)
 
     def locator(self, text: str) -> str:
         """The form to ask the provider with, where the text says more than the canonical id; pure."""

@@ -203,9 +203,11 @@ async def test_progress_counts_the_jobs_that_are_done(world: World) -> None:
 class Slow(InProcess):
     """Takes longer for each request than a client is left without a report."""
 
+    seconds = 12
+
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request."""
-        await anyio.sleep(12)
+        await anyio.sleep(self.seconds)
         return await super().handle_async_request(request)
 
 
@@ -214,6 +216,53 @@ async def test_progress_comes_before_anything_is_known(world: World) -> None:
         seen = await reports(client, jobs=[start(world, ENDLESS)])
     assert (round(seen[0][0]), seen[0][3]) == (10, "unknown")
     assert seen[-1][3] == "running, 2 events"
+
+
+@pytest.mark.parametrize(("script", "status", "done"), [(ENDLESS, "running", False), (SHORT, "completed", True)])
+async def test_when_the_time_is_up_before_the_first_look_came_back_what_was_known_is_told(
+    world: World, script: Script, status: str, *, done: bool
+) -> None:
+    job = start(world, script)
+    async with connected(world, transport=Slow, BROWSERJOBS_WAIT_SECONDS="60") as client:
+        await anyio.sleep(10)
+        known = await told(client, "get_job_status", job=job)
+        await anyio.sleep(60)
+        answer = await told(client, "wait_for_result", jobs=[job], wait_seconds=3)
+    assert (answer["done"], answer["waited_seconds"]) == (done, 3.0)
+    [now] = answer["jobs"]
+    assert (now["status"], now["checked_at"], now["stale"]) == (status, known["checked_at"], True)
+
+
+async def test_short_waits_in_a_row_come_to_know_of_a_job_though_each_look_takes_longer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Slow, "seconds", 6)
+    job = start(world)
+    async with connected(world, transport=Slow) as client:
+        seen = [await told(client, "wait_for_result", jobs=[job], wait_seconds=4) for _ in range(4)]
+        await anyio.sleep(10)
+    assert [answer["jobs"][0]["status"] for answer in seen] == ["unknown", "unknown", "completed", "completed"]
+    assert seen[2]["done"] is True
+
+
+class Broken(InProcess):
+    """Fails as nothing should, after a while."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send no request."""
+        await anyio.sleep(6)
+        raise ValueError(request)
+
+
+async def test_a_fault_of_our_own_after_a_wait_is_over_ends_nothing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connected(world, transport=Broken) as client:
+        answer = await told(client, "wait_for_result", jobs=[start(world)], wait_seconds=4)
+        await anyio.sleep(10)
+        assert (await told(client, "list_accounts"))["accounts"]
+    assert answer["jobs"][0]["status"] == "unknown"
+    assert "a look broke after its wait was over" in caplog.messages
 
 
 async def test_a_job_that_was_never_reached_has_no_events(world: World) -> None:

@@ -1,0 +1,1 @@
+"""What is generated, one question a module; scripts/manifests.py writes it."""

@@ -1,0 +1,16 @@
+"""What the project says of itself, for whoever lists or installs it."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent.parent
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PACKAGE = str(PROJECT["name"])
+TITLE = "Browser jobs"
+
+
+def as_json(value: Any) -> str:
+    """JSON as it is committed."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
