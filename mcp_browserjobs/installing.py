@@ -21,7 +21,7 @@ from typing import Any
 from .errors import ConfigError
 from .hosts import Document, Entry, Host, NotValidError, Server
 
-NAME = "browserjobs"
+NAME, DEMO_NAME = "browserjobs", "browserjobs-demo"
 """What the server is called in a host's configuration, when nobody says."""
 PROGRAM = "mcp-browserjobs"
 HIDDEN = "********"

@@ -14,7 +14,7 @@ from .command import AS_JSON, complain, guarded, refused
 from .errors import ConfigError
 from .exits import Exit
 from .hosts import HOSTS, VARIABLES, Host, Server, System
-from .installing import HIDDEN, NAME, PROGRAM, Configuration, Done
+from .installing import DEMO_NAME, HIDDEN, NAME, PROGRAM, Configuration, Done
 from .providers.base import Connections
 from .settings import given
 from .vendors import Vendor, vendor_of, vendors
@@ -69,6 +69,7 @@ def _name(_context: click.Context, _parameter: click.Parameter, name: str) -> st
 )
 @click.option("--env-file", type=click.Path(path_type=Path), metavar="FILE", help="Take the keys from this file.")
 @click.option("--no-keys", is_flag=True, help="Write no key; the host's own environment has them.")
+@click.option("--demo", is_flag=True, help="Pretend jobs to try it with: no key, and nothing is asked of anybody.")
 @click.option("--read-only", is_flag=True, help="Leave out every tool that acts on a job.")
 @click.option("--allow-start", is_flag=True, help="Offer start_job, which spends money.")
 @click.option("--name", default=NAME, callback=_name, show_default=True, help="What the server is called there.")
@@ -83,6 +84,7 @@ def install(
     file: Path | None,
     *,
     no_keys: bool,
+    demo: bool,
     read_only: bool,
     allow_start: bool,
     only_print: bool,
@@ -93,7 +95,10 @@ def install(
     HOST is claude-code, claude-desktop, codex, cursor, gemini-cli, goose, vscode or zed. The server is added to the
     host's own configuration; all else in there stays as it is, and a copy of the file is kept. Keys are not shown.
     """
-    flags = [flag for flag, given in (("--read-only", read_only), ("--allow-start", allow_start)) if given]
+    switches = {"--demo": demo, "--read-only": read_only, "--allow-start": allow_start}
+    flags = [flag for flag, is_given in switches.items() if is_given]
+    if demo and name == NAME:
+        name = DEMO_NAME
 
     def act() -> Exit:
         try:
@@ -104,7 +109,8 @@ def install(
                 return Exit.COMPLETED
             command, args = installing.command_here()
             asks_nobody = only_print or not (sys.stdin.isatty() and sys.stderr.isatty())
-            keys = _keys(current, name, chosen, env_file, no_keys=no_keys, alone=asks_nobody, required=not only_print)
+            without = no_keys or demo
+            keys = _keys(current, name, chosen, env_file, no_keys=without, alone=asks_nobody, required=not only_print)
             by_file = HOSTS[host].asks and env_file is not None
             server = Server(
                 name,

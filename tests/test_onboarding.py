@@ -158,6 +158,18 @@ def test_no_keys_need_be_written(home: Home) -> None:
     assert entry(home)["env"] == {}
 
 
+def test_a_demo_needs_no_key_and_stands_beside_the_real_one(home: Home) -> None:
+    assert home.run("install", "cursor", DARI_API_KEY=KEY).code == 0
+    real = cursor(home).read_bytes()
+    assert home.run("install", "cursor", "--demo", DARI_API_KEY=KEY).code == 0
+    servers = json.loads(cursor(home).read_text("utf-8"))["mcpServers"]
+    assert servers["browserjobs-demo"]["args"][-2:] == ["serve", "--demo"]
+    assert servers["browserjobs-demo"]["env"] == {}
+    assert servers.keys() == {"browserjobs", "browserjobs-demo"}
+    assert home.run("install", "cursor", "--demo", "--remove").code == 0
+    assert cursor(home).read_bytes() == real
+
+
 def test_a_broken_configuration_is_told_and_left_untouched(home: Home) -> None:
     cursor(home).parent.mkdir()
     cursor(home).write_text('{"mcpServers": {', "utf-8")
