@@ -58,6 +58,7 @@ class Server(MCPServer[Any]):
         self.updates = Updates(tracker)
         self._resources = Resources(tracker)
         self._calls: set[anyio.CancelScope] = set()
+        self._stopping = False
         completions = Completions(tracker)
         actor = Actor(tracker)
         tools, waits = listed(tracker, actor), OpenWaits(tracker, actor)
@@ -82,6 +83,7 @@ class Server(MCPServer[Any]):
 
     def stop(self) -> None:
         """Let every stream of updates end in good order, and every call with a sentence."""
+        self._stopping = True
         self.updates.close()
         for call in self._calls:
             call.cancel()
@@ -95,6 +97,8 @@ class Server(MCPServer[Any]):
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; what goes wrong in a way that the caller can do something about is a sentence that says it."""
+        if self._stopping:
+            raise ToolError(STOPPING)
         with anyio.CancelScope() as call:
             self._calls.add(call)
             try:
