@@ -81,6 +81,14 @@ def ended(process: subprocess.Popen[str], since: float) -> tuple[int, str]:
     return code, process.stderr.read()
 
 
+def until_asked(world: World) -> None:
+    """Return once a provider was asked, and a call is thus under way."""
+    patience = time.monotonic() + 10
+    while not world.requests:
+        assert time.monotonic() < patience
+        time.sleep(0.02)
+
+
 @POSIX
 @pytest.mark.parametrize("told_by", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_in_the_middle_of_a_wait(told_by: signal.Signals) -> None:
@@ -89,7 +97,7 @@ def test_a_signal_ends_it_in_the_middle_of_a_wait(told_by: signal.Signals) -> No
     with provided(world) as environ, started(environ) as process:
         greet(process)
         ask(process, 2, "tools/call", name="wait_for_result", arguments={"jobs": [f"gobii:{job.id}"]})
-        time.sleep(0.2)
+        until_asked(world)
         process.send_signal(told_by)
         assert ended(process, time.monotonic()) == (0, "")
         assert process.stdout
