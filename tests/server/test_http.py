@@ -6,9 +6,11 @@ import time
 from typing import Any
 
 import anyio
+import httpx2
 import pytest
 from mcp import Client
 from mcp.client.sse import sse_client
+from mcp.types import CLIENT_CAPABILITIES_META_KEY, PROTOCOL_VERSION_META_KEY
 
 from mcp_browserjobs.simulator.world import World
 from tests.server.connected import refusal
@@ -73,6 +75,40 @@ async def test_a_signal_ends_it_with_a_wait_and_a_stream_open(transport: str, to
             assert await anyio.to_thread.run_sync(process.wait, 5) == 0
             assert time.monotonic() - begin < LONGEST
     assert sorted(heard) == ["", "This server was told to stop. The runs go on; call again when it is back."]
+
+
+PRESENT = {PROTOCOL_VERSION_META_KEY: "2026-07-28", CLIENT_CAPABILITIES_META_KEY: {}}
+
+
+@pytest.mark.parametrize("meta", [{}, {**PRESENT, "progressToken": 1}], ids=["older", "present"])
+async def test_a_wait_is_answered_on_a_stream_that_opens_at_once(meta: dict[str, Any]) -> None:
+    world = World()
+    params = {
+        "name": "wait_for_result",
+        "arguments": {"jobs": [f"gobii:{world.add('gobii', ENDLESS).id}"], "wait_seconds": 2},
+        "_meta": meta,
+    }
+    headers = {"accept": "application/json, text/event-stream"}
+    if meta:
+        headers |= {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "wait_for_result"}
+    with provided(world) as environ, started(environ, *serve("http")) as process:
+        url = address(process)
+        async with httpx2.AsyncClient(headers=headers, timeout=10) as http:
+            if not meta:
+                http.headers["mcp-session-id"] = await session(http, url)
+            request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+            async with http.stream("POST", url, json=request) as reply:
+                opened = time.monotonic()
+                assert reply.headers["content-type"].startswith("text/event-stream")
+                assert '"done":false' in (await reply.aread()).decode().replace(" ", "")
+                assert time.monotonic() - opened > 1
+
+
+async def session(http: httpx2.AsyncClient, url: str) -> str:
+    """The session that an older client begins."""
+    client = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "older", "version": "1"}}
+    reply = await http.post(url, json={"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": client})
+    return str(reply.headers["mcp-session-id"])
 
 
 def test_a_host_that_is_not_this_machine_is_refused() -> None:
