@@ -1,20 +1,24 @@
 """Text written by runs, providers and pages, made fit to be passed on as data. Pure."""
 
+import json
 import re
-import unicodedata
 from collections.abc import Iterable
 from functools import partial
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import JsonValue
 
+from . import hazards
 from .jobs import PROVIDER_STATUS_CHARACTERS
 
 TEXT_CHARACTERS = 2000
+OPTION_CHARACTERS = 200
+"""What a person chooses from is shorter."""
+BYTES_A_CHARACTER = 3
+"""A text of so many characters is also cut to so many bytes for each: enough for any script in daily use."""
+CUT = "\N{HORIZONTAL ELLIPSIS}"
 REMOVED_LINK = "[link removed]"
 
-_KEPT_CONTROLS = "\n\t"
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _LINK = re.compile(r"(?:https?|wss?)://[^\s<>\"'`]+?(?=(?:https?|wss?)://|[\s<>\"'`]|\Z)", re.IGNORECASE)
 _TRAILING = ".,;:!?)]}"
 _CAPABILITY_PARAMETERS = re.compile(
@@ -24,16 +28,29 @@ _CAPABILITY_PARAMETERS = re.compile(
 
 
 def clean(text: str, limit: int = TEXT_CHARACTERS) -> str:
-    """The text without terminal sequences and invisible or control characters, cut to `limit` characters."""
-    kept = _visible(text[: limit * 4])
-    return kept if len(kept) <= limit else kept[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    """The text without what could deceive its reader (see `hazards`), cut to `limit` characters and their bytes."""
+    return cut(hazards.without(text[: limit * 4]), limit, limit * BYTES_A_CHARACTER)
 
 
-def _visible(text: str) -> str:
-    if text.replace("\n", " ").replace("\t", " ").isprintable():
+def cut(text: str, characters: int, most_bytes: int) -> str:
+    """The text within both limits, with a sign where it was cut."""
+    if len(text) <= characters and len(text.encode(errors="replace")) <= most_bytes:
         return text
-    text = _ANSI.sub("", text)
-    return "".join(char for char in text if char in _KEPT_CONTROLS or unicodedata.category(char)[0] != "C")
+    kept = text[: characters - 1].encode(errors="replace")[: most_bytes - len(CUT.encode())]
+    return hazards.ended(kept.decode(errors="ignore")) + CUT
+
+
+def shown(value: JsonValue) -> JsonValue:
+    """A JSON value as it is, but for what could deceive its reader: that is in sight, in keys as well."""
+    match value:
+        case str():
+            return hazards.shown(value)
+        case list():
+            return [shown(part) for part in value]
+        case dict():
+            return {hazards.shown(key): shown(part) for key, part in value.items()}
+        case _:
+            return value
 
 
 def status_word(word: str) -> str:
@@ -57,7 +74,7 @@ def without_capability_links(text: str, *, hosts: Iterable[str] = (), links: Ite
         return REMOVED_LINK + link[len(bare) :] if _gives_access(bare, guarded) else link
 
     # What is invisible could split a link here and be taken out of it later.
-    text = _visible(text)
+    text = hazards.without(text)
     if "://" not in text:
         return text
     # A known link may be only the beginning of one with a token.
@@ -99,3 +116,8 @@ def cleaned(
                 return item
 
     return tidy(value)
+
+
+def as_text(value: JsonValue) -> str:
+    """A JSON value as a text: a text is one already, anything else becomes compact JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -10,7 +10,7 @@ import click
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
-from . import terminal
+from . import hazards, terminal
 from .server.answers import Answer
 
 PIPE_WIDTH = 10_000
@@ -77,7 +77,7 @@ class Screen:
         """Print a part of a log; as JSON, an event a line."""
         if self._as_json:
             for event in events:
-                self._line(_compact(event))
+                self._print(_compact(event))
         elif self._to.is_terminal:
             show(self._to, self._log.rows(events))
         else:
@@ -92,13 +92,14 @@ class Screen:
         self._list(answer, terminal.accounts, terminal.account_lines)
 
     def value(self, value: Any) -> None:
-        """Print a text as it is, anything else as JSON: for eyes on a terminal, else on one line."""
-        if isinstance(value, str) and not self._as_json:
-            self._line(value)
-        elif self._to.is_terminal:
-            self._line(json.dumps(value, ensure_ascii=False, indent=2))
+        """Print a text as it is, anything else as JSON: for eyes on a terminal, else on one line.
+
+        What could deceive its reader is left out of a text on a terminal; JSON has it escaped, and says the same.
+        """
+        if not isinstance(value, str) or self._as_json:
+            self._print(_compact(value, indent=2 if self._to.is_terminal else None))
         else:
-            self._line(_compact(value))
+            self._print(hazards.without(value) if self._to.is_terminal else value)
 
     def _list(
         self,
@@ -115,11 +116,10 @@ class Screen:
 
     def _lines(self, lines: Iterator[str]) -> None:
         for line in lines:
-            self._line(line)
+            self._print(line)
 
-    def _line(self, text: str) -> None:
-        """A pipe gets the text as it is, a terminal without control characters."""
-        click.echo(terminal.plain(text) if self._to.is_terminal else text, file=self._to.file, color=True)
+    def _print(self, line: str) -> None:
+        click.echo(line, file=self._to.file, color=True)
 
 
 def ask(question: Answer) -> str:
@@ -157,5 +157,6 @@ def waiting() -> Iterator[Callable[[Sequence[Answer]], None]]:
         yield board.update
 
 
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _compact(value: Any, *, indent: int | None = None) -> str:
+    separators = None if indent else (",", ":")
+    return hazards.escaped(json.dumps(value, ensure_ascii=False, indent=indent, separators=separators))

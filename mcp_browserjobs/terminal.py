@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from . import twins
+from .hazards import without
 from .jobs import EventKind, FailureKind, JobStatus
-from .reported import clean
 from .server.answers import Answer
 
 INDENT = (0, 0, 0, 2)
@@ -40,8 +40,7 @@ KIND_WIDTH = max(map(len, EventKind))
 
 def plain(text: object) -> str:
     """The text without control and invisible characters."""
-    said = str(text)
-    return clean(said, len(said))
+    return without(str(text))
 
 
 # Jobs
@@ -72,8 +71,12 @@ def head(answer: Answer) -> list[RenderableType]:
         Text.assemble(_status(answer["status"]), "  ", plain(answer["summary"])),
     ]
     if problem := answer.get("problem"):
-        parts.append(Text(plain(problem), style="red"))
+        parts.append(_problem(problem))
     return parts
+
+
+def _problem(sentence: str) -> Text:
+    return Text(twins.of_sentence(plain(sentence)), style="red")
 
 
 def question(job: str, asked: Answer) -> list[RenderableType]:
@@ -132,7 +135,7 @@ def _evidence(fact: tuple[str, Any]) -> tuple[str, str]:
         case name, seconds if name.endswith("_seconds"):
             return name.removesuffix("_seconds").replace("_", " "), f"{seconds:g} s"
         case name, value:
-            return name.replace("_", " "), str(value)
+            return name.replace("_", " "), ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _facts(answer: Answer) -> dict[str, str]:
@@ -165,7 +168,7 @@ def _reported(answer: Answer) -> list[RenderableType]:
 def _reported_facts(answer: Answer) -> dict[str, str]:
     said = answer.get("reported", {})
     question = said.get("question", {})
-    word = answer.get("provider_status")
+    word = answer.get("provider_status", said.get("provider_status"))
     facts = {
         "status": word if word != answer["status"] else None,
         "step": said.get("current_step"),
@@ -221,10 +224,13 @@ def accounts(answer: Answer) -> list[RenderableType]:
     shared = [tool for tool in able[0] if all(tool in tools for tools in able)] if len(rows) > 1 else []
     for row in rows:
         provider = f"  {row['provider']}" if row["provider"] != row["account"] else ""
-        line = Text.assemble((row["account"], "bold"), f"{provider}  ", _key(row["key"]))
+        key = Text("closed") if "note" in row else _key(row["key"])
+        line = Text.assemble((row["account"], "bold"), f"{provider}  ", key)
         parts.append(line.append(f"  {row['key_variable']}" if "key_variable" in row else ""))
         if problem := row.get("problem"):
-            parts.append(Padding(Text(plain(problem), style="red"), INDENT, expand=False))
+            parts.append(Padding(_problem(problem), INDENT, expand=False))
+        if note := row.get("note"):
+            parts.append(Padding(Text(plain(note)), INDENT, expand=False))
         if own := [tool for tool in row["abilities"] if tool not in shared]:
             parts.append(Padding(_commands(own), INDENT, expand=False))
     return [*parts, Text("With each: ").append_text(_commands(shared))] if shared else parts
@@ -233,7 +239,13 @@ def accounts(answer: Answer) -> list[RenderableType]:
 def account_lines(answer: Answer) -> Iterator[str]:
     """The accounts for a pipe: name, provider, state of the key, its variable and what went wrong with tabs between."""
     for row in answer["accounts"]:
-        yield _tabbed(row["account"], row["provider"], row["key"], row.get("key_variable", ""), row.get("problem", ""))
+        yield _tabbed(
+            row["account"],
+            row["provider"],
+            row["key"],
+            row.get("key_variable", ""),
+            row.get("problem") or row.get("note", ""),
+        )
 
 
 def _commands(tools: Sequence[str]) -> Text:
