@@ -4,17 +4,21 @@ import os
 import platform
 import re
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import SecretStr
 
 from . import __version__, installing
 from .envfile import read_env_file
 from .errors import AuthenticationError, BrowserJobsError, ConfigError, RetiredError
 from .exits import Exit, of_error, worst
 from .hosts import HOSTS, Host, System
-from .installing import Configuration
+from .installing import OPEN_TO_OTHERS, Configuration, is_open_to_others
 from .providers.base import Connections
 from .server import patience, sentences
 from .settings import Account, Settings, from_environment, given
@@ -25,7 +29,7 @@ from .vendors import vendors
 REFERENCE = re.compile(r"\$\{?(?:env:)?([A-Za-z_]\w*)(?::-[^}]*)?\}?")
 """How hosts write that a value comes from the environment."""
 Mark = Literal["ok", "note", "bad"]
-Checked = dict[tuple[str, str, str], BrowserJobsError | None]
+Checked = dict[tuple[str, str, SecretStr | None], BrowserJobsError | None]
 """What came of each key, by provider, address and the key itself."""
 
 
@@ -98,18 +102,56 @@ async def _here(found: Examination, connections: Connections | None, checked: Ch
         return False
     tracker = Tracker(settings, connections=connections)
     async with tracker.running():
+        await tracker.store.check()
         if problem := tracker.store_problem:
             part.add("bad", sentences.explain(problem, tracker))
             found.codes.add(Exit.FAILED)
         elif settings.store == MEMORY:
             part.add("note", "What is seen is forgotten at the end: BROWSERJOBS_STORE says :memory:.")
         else:
-            part.add("ok", f"The store opens: {settings.store}")
+            part.add("ok", f"The store opens: {settings.store} ({_size(settings.store)})")
+        await _counts(found, tracker)
     part = found.part("Keys that are set in this terminal")
     await _keys(found, part, settings, connections, checked)
     if not settings.accounts:
         part.add("note", "None. Hosts bring their own; only commands that are typed here need them.")
     return any(account.key for account in settings.accounts)
+
+
+def _size(store: str) -> str:
+    """How large the store's file is, with what is still to be written into it."""
+    parts = [Path(store), Path(f"{store}-wal")]
+    return f"{sum(part.stat().st_size for part in parts if part.exists()) / 1_000_000:.1f} MB"
+
+
+async def _counts(found: Examination, tracker: Tracker) -> None:
+    """What all processes on this store have done so far; nothing where that is nothing yet."""
+    now, counted = tracker.clock(), await tracker.store.counts()
+    if not counted:
+        return
+    part = found.part("What was done so far")
+    times = Counter[str]()
+    for each in counted:
+        times[each.what] += each.times
+    part.add("ok", f"Looks at jobs: {times['look']}; events stored: {times['event']}.")
+    waits = "".join(f", {each.times} {each.how}" for each in counted if each.what == "wait")
+    part.add("ok", f"Waits: {await tracker.store.open_waits(now=now)} open{waits}.")
+    for account in dict.fromkeys(each.account for each in counted if each.what == "request"):
+        answers = [each for each in counted if (each.what, each.account) == ("request", account)]
+        good = max((each.last_at for each in answers if each.how.startswith("2")), default=None)
+        last = f"the last good answer {_ago(now, good)}" if good else "no good answer yet"
+        rest = ((await tracker.store.account(account)).rest_until - now).total_seconds()
+        hows = ", ".join(f"{each.how}: {each.times}" for each in answers)
+        text = f"Requests of {account}: {sum(each.times for each in answers)} ({hows}); {last}"
+        part.add("ok" if good else "note", f"{text}; it rests for {rest:.0f} s." if rest > 0 else f"{text}.")
+
+
+def _ago(now: datetime, moment: datetime) -> str:
+    seconds = max(0.0, (now - moment).total_seconds())
+    for unit, length in (("days", 86400), ("hours", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"
 
 
 async def _host(
@@ -171,6 +213,8 @@ async def _entry_keys(
     try:
         if file := entry.get("envFile"):
             environ = {**read_env_file(Path(str(file))), **stands}
+            if is_open_to_others(Path(str(file))):
+                part.add("note", OPEN_TO_OTHERS.format(file))
         # What a host fills in comes from where it is started, which may be here.
         filled_in = _filled_in(entry, environ)
         there = given(filled_in.values())
@@ -213,7 +257,9 @@ async def _keys(
                 found.codes.add(Exit.USAGE)
                 continue
             problems = [checked[_same(account)] for account in accounts]
-            problem = next((each for each in problems if each and not isinstance(each, RetiredError)), None)
+            # An API that is shut says nothing about a key that works at another.
+            shut = (RetiredError, AuthenticationError) if None in problems else RetiredError
+            problem = next((each for each in problems if each and not isinstance(each, shut)), None)
             if problem is None:
                 part.add("ok", f"The key in {variable} works.")
             else:
@@ -221,8 +267,8 @@ async def _keys(
                 found.codes.add(of_error(problem))
 
 
-def _same(account: Account) -> tuple[str, str, str]:
-    return account.provider, account.base_url, account.key.get_secret_value() if account.key else ""
+def _same(account: Account) -> tuple[str, str, SecretStr | None]:
+    return account.provider, account.base_url, account.key
 
 
 def _where(problem: BrowserJobsError, variable: str) -> str:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ UV_CACHES = frozenset({"archive-v0", "builds-v0", "environments-v2"})
 PIPX_CACHES = frozenset({".cache", "Cache", "Caches"})
 """Folders from which programs run that were installed for one run only."""
 OTHERS_MAY_READ = stat.S_IRGRP | stat.S_IROTH
+OWNER_ALONE = stat.S_IRWXU
+OPEN_TO_OTHERS = "Others on this machine may read the keys: chmod 600 '{}' keeps them to yourself."
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ class Configuration:
     host: Host
     path: Path
     target: Path
-    before: bytes | None
-    text: str
-    document: Document
+    before: bytes | None = field(repr=False)
+    text: str = field(repr=False)
+    document: Document = field(repr=False)
     problem: str = ""
 
     def entry(self, name: str) -> Entry | None:
@@ -212,7 +214,7 @@ def install(current: Configuration, server: Server, titles: Mapping[str, str]) -
     backup = _backup(current.path, name)
     try:
         if current.before is not None and not (current.ours(name) and backup.exists()):
-            _write(backup, current.before, like=current.target)
+            _write(backup, current.before, like=current.target, rights=OWNER_ALONE)
         readable = _replace(current, text)
     except OSError as error:
         raise ConfigError(str(current.path), f"cannot be written ({error.strerror})") from None
@@ -335,19 +337,17 @@ def _replace(current: Configuration, content: str | bytes) -> bool:
     return _write(current.target, content, like=current.target)
 
 
-def _write(path: Path, content: bytes, *, like: Path) -> bool:
-    """Write a file in one go, with the rights and the owner of another if that exists, else for its owner alone."""
+def _write(path: Path, content: bytes, *, like: Path, rights: int = ~0) -> bool:
+    """Write a file in one go, with the owner and these of the rights of another if it exists, else for us alone."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with open(handle, "wb") as file:  # noqa: PTH123 - it is open already
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        mode = 0
         if like.exists():
             old = like.stat()
-            mode = stat.S_IMODE(old.st_mode)
-            Path(name).chmod(mode)
+            Path(name).chmod(stat.S_IMODE(old.st_mode) & rights)
             if hasattr(os, "chown"):
                 with suppress(PermissionError):
                     os.chown(name, old.st_uid, old.st_gid)
@@ -355,4 +355,9 @@ def _write(path: Path, content: bytes, *, like: Path) -> bool:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    return os.name != "nt" and bool(mode & OTHERS_MAY_READ)
+    return is_open_to_others(path)
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Whether others on this machine may read a file; on Windows its mode does not tell that."""
+    return os.name != "nt" and path.exists() and bool(path.stat().st_mode & OTHERS_MAY_READ)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import anyio
 import click
+from pydantic import SecretStr
 
-from . import installing, providers
+from . import installing, masking, providers
 from .command import AS_JSON, complain, guarded, refused
 from .errors import ConfigError
 from .exits import Exit
 from .hosts import HOSTS, VARIABLES, Host, Server, System
-from .installing import DEMO_NAME, HIDDEN, NAME, PROGRAM, Configuration, Done
+from .installing import DEMO_NAME, HIDDEN, NAME, OPEN_TO_OTHERS, PROGRAM, Configuration, Done, is_open_to_others
 from .providers.base import Connections
 from .settings import given
 from .vendors import Vendor, vendor_of, vendors
@@ -41,11 +42,13 @@ changed; 130 interrupted.
 class Keys:
     """The variables that a server gets, and where each comes from; those that the host asks for have no value."""
 
-    values: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict, repr=False)
     origins: dict[str, str] = field(default_factory=dict)
 
     def add(self, values: Mapping[str, str], origin: str) -> None:
         """Take these."""
+        keys = {vendor.variable for vendor in vendors().values()}
+        masking.keep(SecretStr(value) for name, value in values.items() if name in keys)
         self.values |= values
         self.origins |= dict.fromkeys(values, origin)
 
@@ -223,7 +226,9 @@ def _of_file(keys: Keys, file: Path, wanted: Iterable[Vendor]) -> Keys:
 
     found = read_env_file(file)
     names = {variable.name for variable in every() if not variable.over_http_only}
-    accounts = from_environment(found).accounts
+    settings = from_environment(found)
+    masking.keep(settings.secrets)
+    accounts = settings.accounts
     names |= {account.key_variable for account in accounts}
     if not any(account.key for account in accounts):
         raise ConfigError(str(file), f"has no key. {_where_keys_are()}")
@@ -232,6 +237,8 @@ def _of_file(keys: Keys, file: Path, wanted: Iterable[Vendor]) -> Keys:
             problem = f"does not set {vendor.variable}; a key of {vendor.title} is {vendor.where}"
             raise ConfigError(str(file), problem)
     keys.add({key: value for key, value in found.items() if key in names}, f"from {file.name}")
+    if is_open_to_others(file):
+        complain(OPEN_TO_OTHERS.format(file))
     if left := sorted(found.keys() - names):
         complain(f"Not taken from {file.name}, as this program does not read it: {', '.join(left)}.")
     return keys
@@ -315,7 +322,7 @@ def _tell_installed(current: Configuration, server: Server, keys: Keys, done: Do
     if not host.found(_system()):
         complain(f"{host.title} itself was not found on this machine; the file waits for it.")
     if done.readable and server.variables:
-        complain(f"Others on this machine may read the keys: chmod 600 '{done.path}' keeps them to yourself.")
+        complain(OPEN_TO_OTHERS.format(done.path))
 
 
 def _extra(current: Configuration, name: str) -> str:

@@ -14,10 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from . import providers
 from .errors import ConfigError
+from .logs import LEVELS, Level
 from .providers.base import Provider
 
 LONGEST_SECONDS = 86400
 ACCOUNT_NAME = r"[a-z][a-z0-9_-]{0,39}"
+MAY_BE_KEY = 16
+"""A name of so many characters that cannot be one may be a key in the wrong place."""
 ACTS = frozenset({"answer_question", "pause_job", "resume_job", "cancel_job", "start_job"})
 """The abilities that change something."""
 PLACEHOLDER = re.compile(r"\$[A-Z][A-Z0-9_]*|\$\{[^}]*\}")
@@ -55,7 +58,8 @@ class Settings:
     """All that can be set. `store` is a file or `:memory:`; `wait_seconds` None follows the client.
 
     `token` lets in over HTTP whoever brings it, `read_token` to the reading tools alone; `public_url` is the address
-    under which other machines reach the server. `pretend` says that the accounts are no real ones.
+    under which other machines reach the server. `log_level` None follows the transport. `pretend` says that the
+    accounts are no real ones.
     """
 
     accounts: tuple[Account, ...] = ()
@@ -67,12 +71,19 @@ class Settings:
     read_token: SecretStr | None = None
     oauth: OAuth | None = None
     public_url: str | None = None
+    log_level: Level | None = None
     pretend: bool = False
 
     @property
     def guarded(self) -> bool:
         """Whether nobody is let in over HTTP without a token."""
         return bool(self.token or self.read_token or self.oauth)
+
+    @property
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """Every key, token and secret."""
+        of_accounts = [secret for account in self.accounts for secret in (account.key, account.webhook_secret)]
+        return tuple(secret for secret in (self.token, self.read_token, *of_accounts) if secret)
 
     def allow(self, ability: str) -> bool:
         """Whether an ability of a provider may be used."""
@@ -81,13 +92,17 @@ class Settings:
         return ability not in ACTS or not self.read_only
 
 
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+"""Whoever puts a key itself in its place is not told so with the key."""
+
+
 class _AccountEntry(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     provider: str
-    key_variable: str
+    key_variable: VariableName
     base_url: str | None = None
-    webhook_secret_variable: str | None = None
+    webhook_secret_variable: VariableName | None = None
     poll_seconds: Annotated[float, Field(gt=0, le=LONGEST_SECONDS)] | None = None
 
 
@@ -115,6 +130,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         read_token=_token(environ, "BROWSERJOBS_READ_TOKEN"),
         oauth=_oauth(environ, public_url),
         public_url=public_url,
+        log_level=_level(environ, "BROWSERJOBS_LOG_LEVEL"),
     )
 
 
@@ -242,7 +258,7 @@ def _webhook_secret(
     variable = f"{provider.prefix}_WEBHOOK_SECRET"
     if entry is not None:
         variable = entry.webhook_secret_variable or ""
-    secret = environ.get(variable, "").strip()
+    secret = given([variable], environ).get(variable, "")
     if provider.webhook_proof == "address" and secret and not re.fullmatch(r"[\w-]{16,200}", secret, re.ASCII):
         raise ConfigError(variable, "must be 16 to 200 letters, digits, - and _, as it is a part of the address")
     return SecretStr(secret) if secret else None
@@ -269,7 +285,8 @@ def _read(path: str) -> _File:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError):
         raise ConfigError("BROWSERJOBS_CONFIG", "names a file that is no valid TOML") from None
     except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        parts = map(str, error.errors()[0]["loc"])
+        where = ".".join(part if len(part) < MAY_BE_KEY or re.fullmatch(ACCOUNT_NAME, part) else "*" for part in parts)
         raise ConfigError("BROWSERJOBS_CONFIG", f"names a file with something wrong at {where}") from None
 
 
@@ -278,6 +295,16 @@ def _switch(environ: Mapping[str, str], variable: str) -> bool:
     if text not in TRUE | FALSE:
         raise ConfigError(variable, "must be 1 or 0")
     return text in TRUE
+
+
+def _level(environ: Mapping[str, str], variable: str) -> Level | None:
+    text = environ.get(variable, "").strip().lower()
+    if not text:
+        return None
+    for level in LEVELS:
+        if text == level:
+            return level
+    raise ConfigError(variable, f"must be one of {', '.join(LEVELS)}")
 
 
 def _seconds(environ: Mapping[str, str], variable: str) -> float | None:

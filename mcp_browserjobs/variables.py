@@ -62,6 +62,12 @@ OWN = (
         kind="file",
     ),
     Variable(
+        "BROWSERJOBS_LOG_LEVEL",
+        "Log level",
+        "From which level on a server logs to standard error: debug, info, warning or error; otherwise warning over"
+        " stdio, and info over HTTP.",
+    ),
+    Variable(
         "BROWSERJOBS_TOKEN",
         "Token",
         "Over HTTP, only who brings it as a bearer token is let in.",
