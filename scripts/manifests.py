@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.generators import changes, desktop, docker, hosts, icon, registry, surface, tables
-from scripts.generators.project import ROOT, as_json
+from scripts.generators import changes, desktop, docker, hosts, icon, markdown, registry, surface, tables
+from scripts.generators.project import MEASURED, ROOT, as_json
 
 MANIFESTS = ROOT / "manifests"
 
@@ -35,7 +35,7 @@ def generated(line: str = "") -> dict[Path, bytes]:
     }
     known = tables.blocks(providers, tools, configurations)
     for path in documents():
-        texts[path] = tables.filled(path.read_text(encoding="utf-8"), known)
+        texts[path] = markdown.filled(path.read_text(encoding="utf-8"), known)
     return {
         MANIFESTS / "desktop" / desktop.ICON: icon.png(),
         **{path: text.encode() for path, text in texts.items()},
@@ -43,9 +43,9 @@ def generated(line: str = "") -> dict[Path, bytes]:
 
 
 def documents() -> Iterator[Path]:
-    """The documents that may have something between markers."""
+    """The documents that may have something between markers, but for those with what was measured."""
     yield ROOT / "README.md"
-    yield from sorted((ROOT / "docs").glob("*.md"))
+    yield from sorted(set((ROOT / "docs").glob("*.md")) - set(MEASURED.values()))
 
 
 def is_fresh(path: Path, content: bytes) -> bool:

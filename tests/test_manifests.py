@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts import manifests
-from scripts.generators import icon, tables
+from scripts.generators import icon, markdown
 from scripts.generators.project import ROOT
 
 
@@ -43,21 +43,23 @@ def test_a_picture_is_compared_by_what_it_shows() -> None:
 
 def test_a_block_is_filled_wherever_it_stands() -> None:
     text = "Before\n<!-- tools:start -->\nold\n<!-- tools:end -->\nbetween\n<!-- x:start -->\n<!-- x:end -->\n"
-    assert tables.filled(text, {"tools": "new", "x": "y"}) == (
+    assert markdown.filled(text, {"tools": "new", "x": "y"}) == (
         "Before\n<!-- tools:start -->\nnew\n<!-- tools:end -->\nbetween\n<!-- x:start -->\ny\n<!-- x:end -->\n"
     )
     with pytest.raises(KeyError):
-        tables.filled(text, {"tools": "new"})
+        markdown.filled(text, {"tools": "new"})
 
 
 def test_no_marker_stands_alone() -> None:
     for document in manifests.documents():
         text = document.read_text(encoding="utf-8")
-        assert text.count(":start -->") == text.count(":end -->") == len(tables.MARKED.findall(text)), document
+        assert text.count(":start -->") == text.count(":end -->") == len(markdown.MARKED.findall(text)), document
 
 
 def test_the_tables_of_tools_and_providers_stand_somewhere() -> None:
-    found = {name for each in manifests.documents() for name in tables.MARKED.findall(each.read_text(encoding="utf-8"))}
+    found = {
+        name for each in manifests.documents() for name in markdown.MARKED.findall(each.read_text(encoding="utf-8"))
+    }
     assert {"providers", "tools"} <= found
 
 

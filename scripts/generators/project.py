@@ -9,6 +9,8 @@ ROOT = Path(__file__).parent.parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PACKAGE = str(PROJECT["name"])
 TITLE = "Browser jobs"
+MEASURED = {name: ROOT / "docs" / f"{name}.md" for name in ("figures", "trouble")}
+"""The pages whose tables are measured, by a script each, and not generated."""
 
 
 def as_json(value: Any) -> str:

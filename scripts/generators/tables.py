@@ -1,7 +1,6 @@
 """What stands between markers in the documents: tables in Markdown, and the configurations of hosts."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from mcp_browserjobs import providers, variables
 from mcp_browserjobs.providers.base import Provider
 from mcp_browserjobs.server.answers import abilities
 from scripts.generators.desktop import first_sentence
+from scripts.generators.markdown import table
 from scripts.generators.pages import chapters
 from scripts.generators.surface import EVERYTHING
 
@@ -20,7 +20,6 @@ COLUMNS = {
 }
 """What not every provider can do, and the tools by which it does."""
 OF_PROVIDERS = "<PROVIDER>"
-MARKED = re.compile(r"<!-- (?P<name>[\w-]+):start -->\n.*?<!-- (?P=name):end -->", re.DOTALL)
 
 
 def provider_rows() -> list[dict[str, Any]]:
@@ -54,7 +53,7 @@ def blocks(rows: list[dict[str, Any]], tools: list[dict[str, Any]], hosts: Mappi
 
 def _providers(rows: list[dict[str, Any]]) -> str:
     """The providers, with what not every one of them can do."""
-    return _table(
+    return table(
         ("Provider", "Account", "Key", *COLUMNS, "Tells by itself"),
         (
             (
@@ -71,7 +70,7 @@ def _providers(rows: list[dict[str, Any]]) -> str:
 
 def _tools(rows: list[dict[str, Any]]) -> str:
     """The tools, each with its description's first sentence."""
-    return _table(
+    return table(
         ("Tool", "Kind", "What it does"),
         (
             (
@@ -89,7 +88,7 @@ def _settings() -> str:
     every = [("API_KEY", "The key, see the providers.")]
     every += [(each.name, each.description.format("the provider")) for each in variables.OF_EACH]
     every += [("WEBHOOK_SECRET", "What the provider signs its webhooks with.")]
-    return _table(
+    return table(
         ("Variable", "What it sets"),
         (
             *((f"`{OF_PROVIDERS}_{name}`", description) for name, description in every),
@@ -102,22 +101,3 @@ def _settings() -> str:
 def _is_own_option(name: str) -> bool:
     """Whether no other provider has such a variable."""
     return any(name in provider.options.values() for provider in map(providers.load, providers.names()))
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *(tuple(cell.replace("|", "\\|") for cell in row) for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def filled(text: str, known: Mapping[str, str]) -> str:
-    """The document with everything between its markers made anew.
-
-    Raises:
-        KeyError: it has markers of something that is not known.
-    """
-
-    def block(found: re.Match[str]) -> str:
-        name = found["name"]
-        return f"<!-- {name}:start -->\n{known[name]}\n<!-- {name}:end -->"
-
-    return MARKED.sub(block, text)

@@ -1,0 +1,1 @@
+"""What `scripts/bench` measures, one file a figure: each has `rows`, which measures and yields rows of the table."""
