@@ -173,8 +173,8 @@ def test_inputs_that_are_no_list_are_left_untouched(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("codex", 'mcp_servers = { docs = { command = "x" } }\n'),
-        ("goose", "extensions: {docs: {cmd: x}}\n"),
+        ("codex", 'mcp_servers.browserjobs.command = "mcp-browserjobs"\n'),
+        ("goose", "others: &others {docs: {cmd: x}}\nextensions: *others\n"),
     ],
 )
 def test_a_form_that_is_not_edited_is_left_untouched(name: str, content: str, tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     done = put_in(DESKTOP, path)
     assert path.is_symlink()
     assert (done.readable, stat.S_IMODE(kept.stat().st_mode)) == (True, 0o640)
-    assert stat.S_IMODE(backup_of(path).stat().st_mode) == 0o640
+    assert stat.S_IMODE(backup_of(path).stat().st_mode) == 0o600
     remove(configuration(DESKTOP, path), "browserjobs")
     assert path.is_symlink()
     assert kept.read_bytes() == example(DESKTOP)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from email import message_from_bytes
 from importlib.metadata import packages_distributions
 from pathlib import Path, PurePosixPath
 
@@ -12,11 +13,14 @@ import pytest
 
 from mcp_browserjobs import __version__
 from scripts.generators.project import PROJECT, ROOT
+from scripts.generators.registry import NAME
 from scripts.matrix import matrix
+from tests.pages import links
 from tests.test_architecture import IMPORTS
 
 LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-lowest.txt")
 PACKAGE = ROOT / "mcp_browserjobs"
+SOURCE = PROJECT["urls"]["Source"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
@@ -74,7 +78,8 @@ def test_every_import_is_declared() -> None:
     modules = {each.name.split(".")[0] for each in IMPORTS if not each.name.startswith(".")}
     foreign = modules - sys.stdlib_module_names
     assert foreign
-    assert {canonical(name) for module in foreign for name in distributions[module]} <= declared()
+    for module in foreign:
+        assert declared() & set(map(canonical, distributions[module])), module
 
 
 def test_the_lowest_python_is_the_first_classifier() -> None:
@@ -106,10 +111,18 @@ def test_an_action_has_one_version() -> None:
     assert len(names) == len(set(names))
 
 
-def test_what_is_published_is_the_package_and_nothing_else(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path)]
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The sdist and the wheel."""
+    folder = tmp_path_factory.mktemp("built")
+    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)  # noqa: S603 - our own build
-    [sdist], [wheel] = tmp_path.glob("*.tar.gz"), tmp_path.glob("*.whl")
+    [sdist], [wheel] = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return sdist, wheel
+
+
+def test_what_is_published_is_the_package_and_nothing_else(built: tuple[Path, Path]) -> None:
+    sdist, wheel = built
     with zipfile.ZipFile(wheel) as archive:
         in_wheel = {name for name in archive.namelist() if ".dist-info/" not in name}
     with tarfile.open(sdist) as archive:
@@ -119,3 +132,18 @@ def test_what_is_published_is_the_package_and_nothing_else(tmp_path: Path) -> No
     assert in_wheel == files
     around = {".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
     assert {path.as_posix() for path in in_sdist} == files | around
+
+
+def test_on_pypi_every_link_and_picture_of_the_readme_leads_somewhere(built: tuple[Path, Path]) -> None:
+    with zipfile.ZipFile(built[1]) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        about = message_from_bytes(archive.read(name))
+    assert about["Description-Content-Type"] == "text/markdown"
+    shown = about.get_payload(decode=True).decode()  # type: ignore[union-attr] # it is one text
+    assert f"<!-- mcp-name: {NAME} -->" in shown
+    places = f"{SOURCE}/blob/v{__version__}/", f"{SOURCE.replace('github', 'raw.githubusercontent')}/v{__version__}/"
+    ours = [link for link in links(shown) if link.startswith(places)]
+    written = [link for link in links((ROOT / "README.md").read_text(encoding="utf-8")) if "://" not in link]
+    assert [re.sub(r".*/v[^/]*/", "", link) for link in ours] == written
+    assert all("://" in link for link in links(shown))
+    assert f"Source, {SOURCE}" in about.get_all("Project-URL", [])

@@ -22,7 +22,7 @@ class Server:
     name: str
     command: str
     args: tuple[str, ...] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     env_file: str = ""
 
 

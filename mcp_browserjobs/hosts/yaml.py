@@ -3,12 +3,12 @@
 import json
 from typing import Any
 
+from .braces import Braces, Member, cut_out, put_in
 from .formats import Document, Format, NotValidError, Path, line_start, newline, next_line
 
 # ruff: noqa: PLC0415 - one host has YAML, so nobody else need wait for the library
 
 STEP = 2
-OTHER_FORM = "is written in a form that is not edited here"
 
 
 def read(text: str) -> Document:
@@ -36,7 +36,12 @@ def put(text: str, path: Path, value: Any) -> str:
     """The text with this entry in that mapping: where it was, or as the first."""
     top, name = map(str, path)
     end = newline(text)
-    outer = _child(_root(text), top)
+    root = _root(text)
+    outer = _child(root, top)
+    if root is not None:
+        _check(root)
+        if root.flow_style:
+            return _put_in(text, outer[1], name, value) if outer else _put_in(text, root, top, {name: value})
     if outer is None:
         gap = "" if not text or text.endswith("\n") else end
         return text + gap + end.join([f"{top}:", *_lines(name, value, STEP)]) + end
@@ -46,7 +51,9 @@ def put(text: str, path: Path, value: Any) -> str:
         at = next_line(blank, key.end_mark.index)
         gap = "" if blank[:at].endswith("\n") else end
         return blank[:at] + gap + end.join(_lines(name, value, key.start_mark.column + STEP)) + end + blank[at:]
-    _check_block(node)
+    if node.flow_style:
+        return _put_in(text, node, name, value)
+    _check(node)
     first = node.value[0][0].start_mark
     block = end.join(_lines(name, value, first.column)) + end
     if found := _child(node, name):
@@ -63,7 +70,8 @@ def cut(text: str, path: Path) -> str:
     if outer is None or not (found := _child(outer[1], name)):
         return text
     key, node = outer
-    _check_block(node)
+    if node.flow_style:
+        return cut_out(text, _braces(node), _member(*found))
     start, stop = _span(text, *found)
     text = text[:start] + text[stop:]
     if len(node.value) > 1:
@@ -87,9 +95,26 @@ def _child(node: Any, name: str) -> tuple[Any, Any] | None:
     return next(((key, value) for key, value in pairs if key.value == name), None)
 
 
-def _check_block(node: Any) -> None:
-    if not isinstance(node.value, list) or node.flow_style:
-        raise NotValidError(OTHER_FORM)
+def _check(node: Any) -> None:
+    if not isinstance(node.value, list):
+        raise NotValidError("has something else where a mapping is expected")
+
+
+def _put_in(text: str, node: Any, name: str, value: Any) -> str:
+    """The text with this member between the braces of a mapping; JSON is YAML there."""
+    _check(node)
+    braces, said = _braces(node), json.dumps(value, ensure_ascii=False)
+    if found := braces.member(name):
+        return text[: found.value] + said + text[found.end :]
+    return put_in(text, braces, f"{_name(name)}: {said}")
+
+
+def _braces(node: Any) -> Braces:
+    return Braces(node.start_mark.index, [_member(key, value) for key, value in node.value])
+
+
+def _member(key: Any, value: Any) -> Member:
+    return Member(str(key.value), key.start_mark.index, value.start_mark.index, value.end_mark.index)
 
 
 def _span(text: str, key: Any, node: Any) -> tuple[int, int]:
@@ -109,8 +134,12 @@ def _last(node: Any) -> int:
 
 def _lines(name: str, value: Any, indent: int) -> list[str]:
     """An entry in block form; names and texts are quoted as JSON does it, which YAML understands."""
-    said = name if name.replace("_", "").replace("-", "").isalnum() and name[0].isalpha() else json.dumps(name)
+    said = _name(name)
     if not isinstance(value, dict) or not value:
         return [f"{' ' * indent}{said}: {json.dumps(value, ensure_ascii=False)}"]
     rows = [_lines(key, child, indent + STEP) for key, child in value.items()]
     return [f"{' ' * indent}{said}:", *(line for row in rows for line in row)]
+
+
+def _name(name: str) -> str:
+    return name if name.replace("_", "").replace("-", "").isalnum() and name[0].isalpha() else json.dumps(name)

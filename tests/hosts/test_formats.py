@@ -41,6 +41,11 @@ TABLES = [
     'model = "x"\n',
     '# mine\nmodel = "x"  # best\n\n[servers.docs]\na = "b"\n\n[servers.docs.env]\nA = "b"\n\n# later\n[tui]\na = 1\n',
     "[servers]\n",
+    "servers.a.b = 1\n",
+    '[servers]\na = { command = "y" } # hi\n\n[b]\nc = 1\n',
+    'z = 1\nservers = { a = { b = "x,}" }, "c" = [1, 2] } # mine\n[d]\ne = 1\n',
+    "t = '''\nservers = {}\n'''\nservers = { a.b = 1 }\n",
+    "servers = {} # none\n",
     'text = """\nno [servers.other]\n[ header\n"""\n',
 ]
 MAPPINGS = [
@@ -48,6 +53,11 @@ MAPPINGS = [
     "servers:\n    a:\n        text: |\n          x\n\n          y\nZ: 1\n",
     "---\nservers:\n  a: {b: 1}\n",
     "servers:\n- a\n".replace("- a", "  a: [\n    1,\n    2]"),
+    "servers: {a: {b: 1}, c: 'x, }'} # end\nZ: 1\n",
+    "servers: {\n  a: {b: 1}, # first\n  c: d # last\n}\n",
+    "servers: { a: x y , b: 2, }\n",
+    '{"servers": {"a": {"b": 1}}}',
+    "{servers: {}, z: 1}\n",
 ]
 KEPT = [
     *((JSON, text) for text in PLAIN),
@@ -158,11 +168,39 @@ def test_without_servers_there_is_nothing_to_cut() -> None:
     assert JSON.cut('{"a": 1}', PATH) == '{"a": 1}'
 
 
-def test_yaml_in_braces_is_not_edited() -> None:
+def test_in_braces_without_servers_they_are_added() -> None:
+    added = YAML_FORMAT.put("{z: 1}\n", PATH, ENTRY)
+    assert YAML_FORMAT.read(added) == {"z": 1, "servers": {"browserjobs": ENTRY}}
+    assert YAML_FORMAT.cut(added, PATH) == "{z: 1, servers: {}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("[servers]\na = 1\nbrowserjobs = { b = 1 } # hi\nc = 2\n", "[servers]\na = 1\nc = 2\n"),
+        ('servers."browserjobs" = { b = [\n  1, # one\n  2,\n] }\nc = 2\n', "c = 2\n"),
+        ("servers = { browserjobs = { b = 1 }, a = 1 }\n", "servers = { a = 1 }\n"),
+    ],
+)
+def test_an_entry_between_braces_is_changed_there_and_cut(text: str, without: str) -> None:
+    changed = TOML.put(text, PATH, ENTRY)
+    assert TOML.read(changed) == wanted(TOML, text)
+    assert TOML.read(TOML.put(text, PATH, {}))["servers"]["browserjobs"] == {}
+    assert [TOML.cut(text, PATH), TOML.cut(changed, PATH)] == [without, without]
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [("servers: {browserjobs: {b: 1}, a: 1}\n", "servers: {a: 1}\n"), ("servers: {browserjobs: 1,}", "servers: {}")],
+)
+def test_yaml_between_braces_is_changed_there_and_cut(text: str, without: str) -> None:
+    assert YAML_FORMAT.read(YAML_FORMAT.put(text, PATH, ENTRY)) == wanted(YAML_FORMAT, text)
+    assert YAML_FORMAT.cut(text, PATH) == without
+
+
+def test_what_is_no_mapping_takes_no_entry() -> None:
     with pytest.raises(NotValidError):
-        YAML_FORMAT.put("servers: {a: {b: 1}}\n", PATH, ENTRY)
-    with pytest.raises(NotValidError):
-        YAML_FORMAT.cut("servers: {browserjobs: {b: 1}}\n", PATH)
+        YAML_FORMAT.put("{servers: 1}\n", PATH, ENTRY)
 
 
 def test_items_of_a_list_are_edited_too() -> None:
