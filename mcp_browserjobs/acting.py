@@ -17,6 +17,7 @@ from .errors import (
     BrowserJobsError,
     ConflictError,
     InvalidArgumentError,
+    MalformedIdError,
     NotAvailableError,
     NotSupportedError,
     ProviderUnavailableError,
@@ -269,8 +270,8 @@ class Actor:
         store = self._tracker.store
         try:
             try:
-                async with self._tracker.asking(start.account, seconds=START_LIMIT):
-                    job = (await ask()).id
+                async with self._tracker.asking(start.account, seconds=START_LIMIT) as provider:
+                    job = _canonical(provider, (await ask()).id)
                 await store.finish_start(start.account, start.key, job)
             except LOST:
                 starting.error = await self._after_a_lost_reply(start, task)
@@ -323,6 +324,14 @@ class Actor:
 
     def _unknown(self, account: str) -> UnknownOutcomeError:
         return UnknownOutcomeError(self._tracker.provider(account).name, account)
+
+
+def _canonical(provider: Provider, job_id: str) -> str:
+    """The id of a job that has just been made; what cannot be one is no answer."""
+    try:
+        return provider.canonical_id(job_id)
+    except MalformedIdError:
+        raise provider.http.unexpected("the id of the new job") from None
 
 
 def _unable(provider: Provider, ability: str, *, session: str = "") -> NotSupportedError:

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,23 +17,22 @@ import anyio
 import click
 
 from . import __version__, completing, deeds, onboarding
-from .command import AS_JSON, EXIT_CODES, JOB, complain, failed, guarded, open_tracker, refused, run, wait_for
+from .command import AS_JSON, EXIT_CODES, JOB, complain, guarded, open_tracker, refused, run, told, wait_for
 from .errors import (
-    PASSING,
     BrowserJobsError,
     ConfigError,
     InvalidArgumentError,
-    RetiredError,
     UnknownReferenceError,
 )
 from .exits import Exit, of_error, worst
-from .jobs import JobRef, JobStatus
+from .jobs import JobStatus
+from .logs import LEVELS, Level
 from .program import Program
 from .providers.base import Connections
 from .server import answers, sentences
 from .tracker import Tracker
 from .views import Need, Screenshot, Until
-from .watch import pace
+from .waiting import ridden_out
 
 # ruff: noqa: PLC0415 - imports inside commands: see above
 
@@ -127,6 +127,7 @@ def main(context: click.Context) -> None:
 @click.option("--read-only", is_flag=True, help="Leave out every tool that acts on a job.")
 @click.option("--allow-start", is_flag=True, help="Offer start_job, which spends money.")
 @click.option("--demo", is_flag=True, help="Serve pretend jobs at pretend providers: no key is needed or used.")
+@click.option("--log-level", type=click.Choice(LEVELS), help="By default warning over stdio, and info over HTTP.")
 @click.pass_obj
 def serve(
     connections: Connections | None,
@@ -137,6 +138,7 @@ def serve(
     read_only: bool,
     allow_start: bool,
     demo: bool,
+    log_level: Level | None,
 ) -> None:
     """Serve MCP: over stdio, or over HTTP at /mcp or /sse."""
     from .server.stdio import serve_stdio
@@ -148,9 +150,10 @@ def serve(
                 from .playground import Playground
 
                 complain("All jobs served here are pretend.")
-                tracker: Tracker = Playground(read_only=read_only)
+                tracker: Tracker = Playground(read_only=read_only, log_level=log_level)
             else:
-                tracker = open_tracker(connections, read_only=read_only, allow_start=allow_start)
+                switches = {"read_only": read_only, "allow_start": allow_start}
+                tracker = open_tracker(connections, **switches, log_level=log_level)
             if tracker.store_problem:
                 complain(sentences.explain(tracker.store_problem, tracker))
             if transport == "stdio":
@@ -178,7 +181,7 @@ def status(connections: Connections | None, job: str, *, as_json: bool) -> None:
     async def tell(tracker: Tracker) -> Exit:
         view = await tracker.look(job)
         Screen(as_json=as_json).job(answers.job_answer(view))
-        return failed(view.problem, tracker) if view.problem else Exit.COMPLETED
+        return told(view.problem, tracker)
 
     run(connections, tell)
 
@@ -257,7 +260,7 @@ def events(
         screen.events([answers.event_line(event) for event in page.events])
         if page.more:
             complain(f"There is more: add --after {page.next_after}.")
-        return failed(page.view.problem, tracker) if page.view.problem else Exit.COMPLETED
+        return told(page.view.problem, tracker)
 
     run(connections, tell)
 
@@ -275,7 +278,7 @@ def result(connections: Connections | None, job: str, pointer: str, *, as_json: 
     from .screen import Screen
 
     async def tell(tracker: Tracker) -> Exit:
-        found = await tracker.result(job, pointer=pointer, most=sys.maxsize)
+        found = await tracker.result(job, pointer=pointer, most=sys.maxsize, exact=True)
         Screen(as_json=as_json).value(answers.result_answer(found) if as_json else found.value)
         return Exit.COMPLETED
 
@@ -298,7 +301,7 @@ def diagnose(connections: Connections | None, job: str, *, as_json: bool) -> Non
     async def tell(tracker: Tracker) -> Exit:
         view, found = await tracker.diagnose(job)
         Screen(as_json=as_json).diagnosis(answers.diagnosis_answer(view, found))
-        return failed(view.problem, tracker) if view.problem else Exit.COMPLETED
+        return told(view.problem, tracker)
 
     run(connections, tell)
 
@@ -435,8 +438,7 @@ def accounts(connections: Connections | None, *, check: bool, as_json: bool) -> 
         Screen(as_json=as_json).accounts(answer)
         if "hint" in answer:
             complain(answer["hint"])
-        problems = [view.problem for view in views if view.problem]
-        return worst({of_error(problem) for problem in problems if not isinstance(problem, RetiredError)})
+        return worst({of_error(view.problem) for view in views if view.problem and not view.closed(views)})
 
     run(connections, tell)
 
@@ -517,9 +519,14 @@ async def _follow(
     tracker: Tracker, job: str, after: int, limit: int, show: Callable[[list[answers.Answer]], None]
 ) -> Exit:
     """Show events as they come until the job is over, or `limit` of them."""
-    ref = await _found(tracker, job)
+
+    def complain_once(trouble: BrowserJobsError, failures: int) -> None:
+        if failures == 1:
+            complain(sentences.explain(trouble, tracker))
+
+    ref = await ridden_out(partial(tracker.resolve, job), complain_once)
     async with tracker.watching(ref, followed=True) as watch:
-        told: BrowserJobsError | None = None
+        trouble: BrowserJobsError | None = None
         while True:
             changed, ended = watch.changed, watch.ended
             page = await tracker.store.events(ref, after=after, limit=min(limit, PAGE))
@@ -529,22 +536,9 @@ async def _follow(
                 if not limit:
                     return Exit.COMPLETED
                 continue
-            if watch.trouble and not told:
+            if watch.trouble and not trouble:
                 complain(sentences.explain(watch.trouble, tracker))
-            told = watch.trouble
+            trouble = watch.trouble
             if ended:
-                return of_error(told) if told else Exit.COMPLETED
+                return of_error(trouble) if trouble else Exit.COMPLETED
             await changed.wait()
-
-
-async def _found(tracker: Tracker, job: str) -> JobRef:
-    """The job's canonical reference, however long its provider cannot be asked."""
-    failures = 0
-    while True:
-        try:
-            return await tracker.resolve(job)
-        except PASSING as trouble:
-            failures += 1
-            if failures == 1:
-                complain(sentences.explain(trouble, tracker))
-            await anyio.sleep(pace.backoff(failures, trouble.retry_after, pace.BRIEFEST))

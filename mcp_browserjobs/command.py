@@ -12,9 +12,10 @@ from typing import NoReturn
 import anyio
 import click
 
-from . import completing, twins
+from . import completing, logs, twins
 from .errors import BrowserJobsError, ConfigError
 from .exits import Exit, of_error, of_wait
+from .logs import Level
 from .providers.base import Connections
 from .server import answers, sentences
 from .settings import Settings, from_environment
@@ -43,7 +44,11 @@ Action = Callable[[Tracker], Awaitable[Exit]]
 
 
 def open_tracker(
-    connections: Connections | None = None, *, read_only: bool = False, allow_start: bool = False
+    connections: Connections | None = None,
+    *,
+    read_only: bool = False,
+    allow_start: bool = False,
+    log_level: Level | None = None,
 ) -> Tracker:
     """The tracker of everything that is configured.
 
@@ -51,13 +56,17 @@ def open_tracker(
         connections: the way to the providers; the network by default.
         read_only: a switch that was given, over what the environment says.
         allow_start: another one.
+        log_level: what counts instead of the environment's.
 
     Raises:
         ConfigError: the settings are wrong.
     """
     settings = from_environment()
     settings = replace(
-        settings, read_only=settings.read_only or read_only, allow_start=settings.allow_start or allow_start
+        settings,
+        read_only=settings.read_only or read_only,
+        allow_start=settings.allow_start or allow_start,
+        log_level=log_level or settings.log_level,
     )
     return Tracker(settings, connections=connections)
 
@@ -111,6 +120,11 @@ def failed(error: BrowserJobsError, tracker: Tracker) -> Exit:
     return of_error(error)
 
 
+def told(problem: BrowserJobsError | None, tracker: Tracker) -> Exit:
+    """The code after telling how a job is; with a problem that was only the last known state, and it is said why."""
+    return failed(problem, tracker) if problem else Exit.COMPLETED
+
+
 def refused(error: ConfigError) -> Exit:
     """Say what is wrong with the settings; there is no tracker yet."""
     nowhere = Tracker(Settings())
@@ -120,6 +134,7 @@ def refused(error: ConfigError) -> Exit:
 
 def guarded(action: Callable[[], Exit | None]) -> NoReturn:
     """Leave with the action's code; quietly when it is interrupted, or nobody reads on."""
+    logs.set_up()
     if isinstance(sys.stdout, TextIOWrapper):
         # What the terminal's encoding lacks is replaced; text of strangers must not break us.
         sys.stdout.reconfigure(errors="replace")

@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby, pairwise
-from statistics import median
+from itertools import groupby
 from typing import Literal
 
+from .eventlog import usual_gap
 from .jobs import EventKind, FailureKind, Job, JobStatus, LoggedEvent
 
 EVENTS_READ = 200
@@ -38,6 +38,22 @@ _SIGNS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
 """What a run's own error may say. It only chooses among words of ours, and the answer says that it was inferred."""
 
 
+_MENTIONED: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "login",
+        re.compile(
+            r"\blog(ged|ging)?[- ]?(in|on)\b|\bsign(ed|ing)?[- ]?in\b|\bpasswords?\b|\bcredentials?\b", re.IGNORECASE
+        ),
+    ),
+    (
+        "verification_code",
+        re.compile(r"\b(verification|one-time|security) (pass)?code\b|\b2fa\b|\botp\b", re.IGNORECASE),
+    ),
+    ("payment", re.compile(r"\bpayment\b|\bcredit card\b|\bcheckout\b", re.IGNORECASE)),
+)
+"""What an error may speak of that is no reason by itself: it is said as evidence, and decides nothing."""
+
+
 @dataclass(frozen=True)
 class Repetition:
     """The same step or address again and again: `what` it is, how often, and between which events."""
@@ -52,7 +68,8 @@ class Repetition:
 class Diagnosis:
     """A verdict with what speaks for it.
 
-    `steps` counts those among the events read; `last_step` and `last_url` are the run's own words.
+    `steps` counts those among the events read; `last_step` and `last_url` are the run's own words, `mentions` are
+    words of ours for what its error speaks of.
     """
 
     verdict: Verdict
@@ -65,6 +82,7 @@ class Diagnosis:
     repetition: Repetition | None = None
     last_step: str | None = None
     last_url: str | None = None
+    mentions: tuple[str, ...] = ()
 
 
 def diagnose(
@@ -89,12 +107,13 @@ def diagnose(
         inferred=inferred,
         steps=len(steps),
         last_step_seq=last.seq if last else None,
-        usual_gap=_usual_gap(events),
+        usual_gap=usual_gap(event.at for event in events),
         quiet=None if job.status.final else max(0.0, (now - changed_at).total_seconds()),
         queued=_queued(job, events, now),
         repetition=repetition,
         last_step=_text(last),
         last_url=urls[-1] if urls else None,
+        mentions=tuple(word for word, sign in _MENTIONED if sign.search(job.error or "")),
     )
 
 
@@ -132,11 +151,6 @@ def _repetition(steps: Sequence[LoggedEvent]) -> Repetition | None:
                 found.append(Repetition("step" if what == "step" else "url", len(run), run[0].seq, run[-1].seq))
     same_step = [one for one in found if one.what == "step"]
     return max(same_step or found, key=lambda one: one.times, default=None)
-
-
-def _usual_gap(events: Sequence[LoggedEvent]) -> float | None:
-    gaps = [max(0.0, (after.at - before.at).total_seconds()) for before, after in pairwise(events)]
-    return median(gaps) if gaps else None
 
 
 def _queued(job: Job, events: Sequence[LoggedEvent], now: datetime) -> float | None:

@@ -82,6 +82,14 @@ class AmbiguousReferenceError(BrowserJobsError):
         self.references = references
 
 
+class NoneFoundError(BrowserJobsError):
+    """None of several jobs can be looked up: `problems` has for each, as it was asked for, why not."""
+
+    def __init__(self, problems: tuple[tuple[str, BrowserJobsError], ...]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+
 class StoreError(BrowserJobsError):
     """The store cannot be used; `problem` says why in a few words."""
 
@@ -203,3 +211,4 @@ class NotSupportedError(ProviderError):
 
 PASSING = (RateLimitedError, ProviderUnavailableError, UnexpectedResponseError)
 """Trouble that may pass by itself: a watch rides it out."""
+PassingError = RateLimitedError | ProviderUnavailableError | UnexpectedResponseError

@@ -13,6 +13,10 @@ from .jobs import Event, JobStatus
 
 STALL_SECONDS = 120.0
 STALL_GAPS = 5
+AT_ONCE_SECONDS = 1.0
+
+
+_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Merge:
 
 def digest(event: Event) -> str:
     """A short fingerprint of what an event says."""
-    said = json.dumps([event.kind, event.reported], sort_keys=True, separators=(",", ":"))
+    said = _json([event.kind, event.reported])
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
@@ -54,9 +58,9 @@ def merge(known: Iterable[Known], listed: Sequence[Event], *, part: bool = False
     for one in known:
         numbered[one.key].append(one)
     groups: dict[str, dict[str, Event]] = defaultdict(dict)
-    for event in listed:
-        said = "" if event.exact else digest(event)
-        groups[event.key][said] = event
+    marks = [(event.key, "" if event.exact else digest(event)) for event in listed]
+    for (key, said), event in zip(marks, listed, strict=True):
+        groups[key][said] = event
     added: set[tuple[str, str]] = set()
     rewritten: list[tuple[int, Event]] = []
     for key, versions in groups.items():
@@ -72,11 +76,10 @@ def merge(known: Iterable[Known], listed: Sequence[Event], *, part: bool = False
         rewritten += [(seq, versions[said]) for said, seq in replaced.items()]
         added |= {(key, said) for said in versions if said not in seen and said not in replaced}
     new = []
-    for event in listed:
-        mark = (event.key, "" if event.exact else digest(event))
-        if mark in added:
-            added.discard(mark)
-            new.append(groups[event.key][mark[1]])
+    for key, said in marks:
+        if (key, said) in added:
+            added.discard((key, said))
+            new.append(groups[key][said])
     return Merge(tuple(new), tuple(rewritten))
 
 
@@ -116,5 +119,13 @@ def stalled_seconds(
     if status is not JobStatus.RUNNING or not reported_at:
         return None
     still = (read_at - max(changed_at, reported_at[-1])).total_seconds()
-    gaps = [max(0.0, (after - before).total_seconds()) for before, after in pairwise(reported_at)]
-    return still if still >= max(STALL_SECONDS, STALL_GAPS * median(gaps or [0.0])) else None
+    return still if still >= max(STALL_SECONDS, STALL_GAPS * (usual_gap(reported_at) or 0.0)) else None
+
+
+def usual_gap(moments: Iterable[datetime]) -> float | None:
+    """The median of the seconds between moments; what happens within a second happens at once, and counts once."""
+    apart: list[datetime] = []
+    for moment in sorted(moments):
+        if not apart or (moment - apart[-1]).total_seconds() >= AT_ONCE_SECONDS:
+            apart.append(moment)
+    return median((after - before).total_seconds() for before, after in pairwise(apart)) if len(apart) > 1 else None

@@ -14,6 +14,7 @@ from .errors import (
     InvalidArgumentError,
     MalformedIdError,
     MissingKeyError,
+    NoneFoundError,
     NotSupportedError,
     PermissionDeniedError,
     UnknownAccountError,
@@ -56,6 +57,8 @@ SEVERITY = (Exit.COMPLETED, Exit.TIME_UP, Exit.NEEDS_PERSON, Exit.UNREACHABLE, E
 
 def of_error(error: BrowserJobsError) -> Exit:
     """The code of a failure: what is to be put right before trying again."""
+    if isinstance(error, NoneFoundError):
+        return worst({of_error(problem) for _, problem in error.problems})
     if isinstance(error, WRONG_USAGE):
         return Exit.USAGE
     return Exit.UNREACHABLE if isinstance(error, NO_ANSWER) else Exit.FAILED

@@ -77,7 +77,8 @@ class Finder:
         Raises:
             BrowserJobsError: the job cannot be told from the text, or was never seen and cannot be asked for.
         """
-        if "://" in text and (known := await self._store.find_link(text.strip())) and known.account in self._accounts:
+        known = await self._store.find_link(text.strip(), now=self._clock()) if "://" in text else None
+        if known and known.account in self._accounts:
             return Found(known)
         meaning = await self._begun(self._references.read(text))
         if not meaning.candidates and meaning.accounts:

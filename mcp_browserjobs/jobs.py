@@ -86,6 +86,10 @@ def in_utc(moment: datetime) -> datetime:
 Moment = Annotated[datetime, AfterValidator(in_utc)]
 
 
+Title = Annotated[str, AfterValidator(lambda title: title[:TITLE_CHARACTERS])]
+"""What a job was asked to do, of which the beginning will do."""
+
+
 class JobRef(NamedTuple):
     """The only handle of a job that leaves or enters this program: `account:id`."""
 
@@ -213,7 +217,7 @@ class Job(_Frozen):
     session: str = ""
     status: JobStatus
     provider_status: str
-    title: str = ""
+    title: Title = ""
     created_at: Moment | None = None
     started_at: Moment | None = None
     updated_at: Moment | None = None
@@ -237,7 +241,7 @@ class JobRow(_Frozen):
     id: str
     status: JobStatus
     provider_status: str
-    title: str = ""
+    title: Title = ""
     created_at: Moment | None = None
     started_at: Moment | None = None
     updated_at: Moment | None = None

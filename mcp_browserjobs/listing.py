@@ -2,14 +2,14 @@
 
 import base64
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Self
 
 import anyio
 from pydantic import BaseModel, Field, ValidationError
 
-from .errors import BrowserJobsError, InvalidArgumentError, RetiredError
+from .errors import BrowserJobsError, InvalidArgumentError, MalformedIdError, RetiredError
 from .jobs import JobRow
 from .providers.base import ListsJobs, Provider
 from .store import Store
@@ -100,7 +100,8 @@ class Listing:
                 self.problems.append(error)
             return
         for row in page.jobs:
-            await self.note(name, row)
+            with suppress(MalformedIdError):
+                await self.note(name, row.model_copy(update={"id": provider.canonical_id(row.id)}))
             if made_at := row.created_at or row.started_at:
                 stamp = made_at.timestamp()
                 listed.horizon = stamp if listed.horizon is None else min(listed.horizon, stamp)

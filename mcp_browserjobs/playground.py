@@ -13,6 +13,7 @@ import anyio
 
 from . import variables
 from .jobs import JobRef
+from .logs import Level
 from .providers.base import Connections
 from .settings import Settings, from_environment, given
 from .simulator import application
@@ -154,7 +155,7 @@ ROLES = (
 """The jobs, the oldest first."""
 
 
-def settings(world: World, *, read_only: bool = False) -> Settings:
+def settings(world: World, *, read_only: bool = False, log_level: Level | None = None) -> Settings:
     """Settings that know the pretend providers alone. What is set about keys is not read, what is set about us is.
 
     Raises:
@@ -167,6 +168,7 @@ def settings(world: World, *, read_only: bool = False) -> Settings:
         accounts=tuple(replace(account, name=PREFIX + account.name) for account in found.accounts),
         read_only=found.read_only or read_only,
         allow_start=True,
+        log_level=log_level or found.log_level,
         pretend=True,
     )
 
@@ -176,16 +178,24 @@ class Playground(Tracker):
 
     Args:
         read_only: leave the jobs alone.
+        log_level: what counts instead of the environment's.
         clock: the present, there and here.
 
     Raises:
         ConfigError: a setting is wrong.
     """
 
-    def __init__(self, *, read_only: bool = False, clock: Callable[[], datetime] = wall_clock) -> None:
+    def __init__(
+        self,
+        *,
+        read_only: bool = False,
+        log_level: Level | None = None,
+        clock: Callable[[], datetime] = wall_clock,
+    ) -> None:
         self.world = World(clock=clock, story=STARTED)
         connections = Connections.to_app(application(self.world))
-        super().__init__(settings(self.world, read_only=read_only), connections=connections, clock=clock)
+        found = settings(self.world, read_only=read_only, log_level=log_level)
+        super().__init__(found, connections=connections, clock=clock)
         self._playing = [(role, self._begun(role, role.ago)) for role in ROLES]
 
     @asynccontextmanager

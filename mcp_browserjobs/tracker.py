@@ -1,17 +1,18 @@
 """The verbs: look, wait, events, result, list. The one object that tools, resources and the command line talk to."""
 
-import json
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import anyio
 import jsonpointer
 from pydantic import SecretStr
 
-from . import diagnosis, images, providers
+from . import diagnosis, images, masking, providers
 from .diagnosis import Diagnosis
 from .errors import (
     BrowserJobsError,
@@ -34,9 +35,10 @@ from .providers.base import (
     ReportsLinks,
     TakesPictures,
 )
-from .reported import clean, without_capability_links
+from .reported import as_text, shown, without_capability_links
 from .settings import Account, Settings
-from .store import MEMORY, Record, Store
+from .store import COUNTING_SECONDS, Record, Store
+from .tally import Tally
 from .views import (
     AccountView,
     EventsView,
@@ -55,6 +57,8 @@ from .watch.look import LOOK_SECONDS, SPACING_SECONDS, Looker, fit_row
 from .watch.watcher import Watch, Watcher
 
 LOG_CHARACTERS = 200_000
+FAREWELL_SECONDS = 0.5
+"""What was counted is written down at the end, unless a locked store would keep the process for longer."""
 MOST_JOBS = 20
 
 log = logging.getLogger(__name__)
@@ -86,16 +90,14 @@ class Tracker:
         self.settings = settings
         self.accounts: Mapping[str, Account] = {account.name: account for account in settings.accounts}
         self.clock = clock
-        self._unopened: StoreError | None = None
+        self.tally = Tally(clock)
+        masking.keep(settings.secrets)
         self._connections = connections or Connections()
         self._providers: dict[str, Provider] = {}
         self._listeners: list[Callable[[Record], None]] = []
-        try:
-            self.store = Store(settings.store)
-        except StoreError as error:
-            self._unopened = error
-            self.store = Store(MEMORY)
-        self._looker = Looker(self.store, self.provider, clock, self._recorded)
+        self._told_of_waits = False
+        self.store = Store.in_any_case(settings.store)
+        self._looker = Looker(self.store, self.provider, clock, self._looked)
         self._finder = Finder(self.store, self._looker, self.accounts, self.provider, self._floor, self.able, clock)
         self._watcher = Watcher(self.store, self._looker, clock, self._floor, self._provisional, self._changed)
 
@@ -104,11 +106,30 @@ class Tracker:
         """Watches run as long as this does; then the store and the connections are closed."""
         try:
             async with self._watcher.running():
+                self._watcher.meanwhile(self._count)
                 yield self
         finally:
             with anyio.CancelScope(shield=True):
+                with anyio.move_on_after(FAREWELL_SECONDS):
+                    await self._write_counts()
                 await self._connections.aclose()
             self.store.close()
+
+    async def _count(self) -> None:
+        """Write down now and then what was counted."""
+        while True:
+            await anyio.sleep(COUNTING_SECONDS)
+            await self._write_counts()
+
+    async def _write_counts(self) -> None:
+        waits = self.tally.waits
+        if not self.store.shared or not (self.tally.pending or waits or self._told_of_waits):
+            return
+        try:
+            await self.store.add_counts(self.tally.take(), self.process, waits, now=self.clock())
+            self._told_of_waits = waits > 0
+        except StoreError as error:
+            log.warning("what was counted is not written down: %s", error.problem)
 
     def on_change(self, listener: Callable[[Record], None]) -> None:
         """Tell `listener` of each change of any job, whoever saw it. It must not block."""
@@ -117,7 +138,7 @@ class Tracker:
     @property
     def store_problem(self) -> StoreError | None:
         """Why what is seen is kept in memory only, None while it is kept."""
-        return self._unopened or self.store.problem
+        return self.store.problem
 
     @property
     def process(self) -> str:
@@ -168,7 +189,8 @@ class Tracker:
         return frozenset(filter(self.settings.allow, providers.abilities(self.accounts[account].provider)))
 
     def _open(self, account: Account, key: SecretStr) -> Provider:
-        access = Access(account.name, account.provider, key, account.key_variable, account.base_url)
+        tally = partial(self.tally.add, "request", account.name)
+        access = Access(account.name, account.provider, key, account.key_variable, account.base_url, tally)
         return self._connections.open(providers.load(account.provider), access, account.options)
 
     def _floor(self, name: str) -> float:
@@ -179,6 +201,12 @@ class Tracker:
 
     def _provisional(self, name: str) -> bool:
         return providers.load(self.accounts[name].provider).cancel_is_provisional
+
+    def _looked(self, before: Record | None, record: Record) -> None:
+        self.tally.add("look", record.ref.account)
+        if new := record.events - (before.events if before else 0):
+            self.tally.add("event", record.ref.account, times=new)
+        self._recorded(before, record)
 
     def _recorded(self, before: Record | None, record: Record) -> None:
         self._watcher.recorded(before, record)
@@ -236,8 +264,10 @@ class Tracker:
             raise InvalidArgumentError("jobs", f"must name 1 to {MOST_JOBS} jobs")
         wait = Wait(self._finder, self._watcher, self.store, self.clock, asked, until, need)
         start = anyio.current_time()
-        with anyio.move_on_after(seconds):
-            await wait.run(on_progress)
+        with self.tally.waiting() as counted:
+            with anyio.move_on_after(seconds):
+                await wait.run(on_progress)
+            counted.how = "done" if wait.done else "time up"
         now = self.clock()
         views = tuple(wait.views.get(text) or JobView(text, now) for text in asked)
         if problem := hopeless(views):
@@ -287,8 +317,13 @@ class Tracker:
         more, events = len(events) > limit, events[:limit]
         return EventsView(view, tuple(events), events[-1].seq if events else after, more)
 
-    async def result(self, text: str, *, pointer: str = "", offset: int = 0, most: int = 6000) -> ResultView:
+    async def result(
+        self, text: str, *, pointer: str = "", offset: int = 0, most: int = 6000, exact: bool = False
+    ) -> ResultView:
         """The job's result, or the part of it at a JSON Pointer (RFC 6901); from the store once it is there.
+
+        Args:
+            exact: as it came, to the last character, and not with in sight what could deceive its reader.
 
         Raises:
             NotAvailableError: there is none (yet). InvalidArgumentError: the pointer leads nowhere.
@@ -303,12 +338,12 @@ class Tracker:
         if whole is None:
             raise NotAvailableError("result", view.status.value)
         try:
-            value = jsonpointer.resolve_pointer(whole, pointer)
+            value = jsonpointer.resolve_pointer(whole if exact else shown(whole), pointer)
         except jsonpointer.JsonPointerException:
             raise InvalidArgumentError(
                 "pointer", "leads nowhere in this result; leave it empty for the whole"
             ) from None
-        said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        said = as_text(value)
         if offset == 0 and len(said) <= most and value is not None:
             return ResultView(view, value, None, len(said), None)
         end = offset + most
@@ -341,7 +376,7 @@ class Tracker:
                 links = await provider.fetch_links(locator)
             else:
                 links = (await provider.fetch_job(locator)).links
-        await self.store.record_links(ref, links)
+        await self.store.record_links(ref, links, now=self.clock())
         return ref, links
 
     async def log(self, text: str) -> tuple[JobRef, str]:
@@ -357,7 +392,9 @@ class Tracker:
                 raise NotSupportedError(provider.name, ref.account, ability="show a raw log")
             whole = await provider.fetch_log(locator)
             hosts = provider.capability_hosts
-        return ref, clean(without_capability_links(whole[-LOG_CHARACTERS:], hosts=hosts), LOG_CHARACTERS)
+        # What is left of a link that is cut in two could not be told as one.
+        end = whole if len(whole) <= LOG_CHARACTERS else re.sub(r"^\S+", "", whole[-LOG_CHARACTERS:])
+        return ref, without_capability_links(end, hosts=hosts)[-LOG_CHARACTERS:]
 
     async def diagnose(self, text: str) -> tuple[JobView, Diagnosis]:
         """What is the matter with the job.

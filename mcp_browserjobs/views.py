@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from .errors import PASSING, BrowserJobsError
+from .errors import PASSING, AuthenticationError, BrowserJobsError, NoneFoundError, RetiredError
 from .images import FittedImage
 from .jobs import JobRef, JobStatus, KeyState, LoggedEvent
 from .providers.base import Provider
@@ -75,8 +75,11 @@ def enough(settled: Sequence[JobView], of: int, need: Need) -> bool:
 
 def hopeless(views: Sequence[JobView]) -> BrowserJobsError | None:
     """Why not one of these jobs can be looked up, None where any can."""
-    problems = [view.problem for view in views if view.record is None and view.will_not_pass]
-    return problems[0] if problems and len(problems) == len(views) else None
+    lost = [view for view in views if view.record is None and view.will_not_pass]
+    why = tuple((view.reference, view.problem) for view in lost if view.problem)
+    if not why or len(why) < len(views):
+        return None
+    return why[0][1] if len(why) == 1 else NoneFoundError(why)
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,15 @@ class AccountView:
     key: KeyState
     key_variable: str
     problem: BrowserJobsError | None = None
+
+    def closed(self, others: Sequence["AccountView"]) -> bool:
+        """Whether nothing is wrong but that this API is shut: the key works at another of the same accounts."""
+        if isinstance(self.problem, RetiredError):
+            return True
+        refused = self.key is KeyState.REFUSED and isinstance(self.problem, AuthenticationError | None)
+        return refused and any(
+            other.key is KeyState.WORKS and other.key_variable == self.key_variable for other in others
+        )
 
 
 Progress = Callable[[float, Sequence[JobView]], Awaitable[None]]

@@ -1,13 +1,14 @@
 """One wait for several jobs: a task for each, and one that tells of the progress."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeVar
 
 import anyio
 
-from .errors import PASSING, BrowserJobsError
+from .errors import PASSING, BrowserJobsError, PassingError
 from .finding import Finder
 from .store import Store
 from .views import JobView, Need, Progress, Until, enough
@@ -18,6 +19,21 @@ PROGRESS_SECONDS = 10.0
 PROGRESS_SPACING = 1.0
 
 log = logging.getLogger(__name__)
+
+
+Found = TypeVar("Found")
+
+
+async def ridden_out(ask: Callable[[], Awaitable[Found]], tell: Callable[[PassingError, int], None]) -> Found:
+    """What is asked for, however long passing trouble lasts; of each, and of how many there were, `tell` is told."""
+    failures = 0
+    while True:
+        try:
+            return await ask()
+        except PASSING as trouble:
+            failures += 1
+            tell(trouble, failures)
+            await anyio.sleep(pace.backoff(failures, trouble.retry_after, pace.BRIEFEST))
 
 
 @dataclass
@@ -104,21 +120,20 @@ class Wait:
 
     async def _first(self, text: str) -> tuple[JobView, int]:
         """The first look, for which passing trouble is ridden out; and how many events were known before it."""
-        failures = 0
-        while True:
-            try:
-                found = await self.finder.find(text)
-                known = None if found.looked else await self.store.load(found.ref)
-                if known:
-                    self.known[text] = replace(await self.finder.view(known), stale=True)
-                view = await self.finder.look_when_due(found)
-            except PASSING as trouble:
-                failures += 1
-                now = self.clock()
-                self._tell(text, JobView(text, now, problem=trouble, stale=True, retry_after=trouble.retry_after))
-                await anyio.sleep(pace.backoff(failures, trouble.retry_after, pace.BRIEFEST))
-            else:
-                return view, known.events if known else view.seen.events
+
+        async def look() -> tuple[JobView, int]:
+            found = await self.finder.find(text)
+            known = None if found.looked else await self.store.load(found.ref)
+            if known:
+                self.known[text] = replace(await self.finder.view(known), stale=True)
+            view = await self.finder.look_when_due(found)
+            return view, known.events if known else view.seen.events
+
+        def tell(trouble: PassingError, _failures: int) -> None:
+            now = self.clock()
+            self._tell(text, JobView(text, now, problem=trouble, stale=True, retry_after=trouble.retry_after))
+
+        return await ridden_out(look, tell)
 
     def _tell(self, text: str, view: JobView) -> None:
         self.views[text] = view

@@ -13,7 +13,7 @@ import anyio
 from trio._core import _run
 from trio.testing import MockClock
 
-from mcp_browserjobs.server.process import log_to_stderr
+from mcp_browserjobs import logs
 from scripts.pictures import conversation, session
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -28,8 +28,8 @@ def clock() -> datetime:
 def in_virtual_time(draw: Callable[[Callable[[], datetime]], Awaitable[str]]) -> str:
     """What is drawn in a world whose time passes at once, and in which chance plays no part."""
     # As Hypothesis does it: trio has no public way.
-    _run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc] # noqa: SLF001
-    _run._r.seed(0)  # noqa: SLF001
+    _run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc] # noqa: SLF001 - trio has no other way to the same order each time
+    _run._r.seed(0)  # noqa: SLF001 - as above
     return anyio.run(draw, clock, backend="trio", backend_options={"clock": MockClock(autojump_threshold=0)})
 
 
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="scripts/record", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, only say what is stale")
     check = parser.parse_args(arguments).check
-    log_to_stderr()
+    logs.set_up()
     every = pictures()
     stale = [path for path, text in every.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if check and stale:

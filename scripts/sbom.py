@@ -18,7 +18,7 @@ FILE = ROOT / "dist" / "sbom.cdx.json"
 
 def uv(folder: Path, *arguments: str) -> int:
     """Run uv in a folder; its exit code."""
-    return subprocess.run([sys.executable, "-m", "uv", *arguments], cwd=folder, check=False).returncode  # noqa: S603
+    return subprocess.run([sys.executable, "-m", "uv", *arguments], cwd=folder, check=False).returncode  # noqa: S603 - ours
 
 
 def relock(folder: Path) -> None:

@@ -54,7 +54,7 @@ class Environment:
 
     def holds_the_package(self, folder: Path) -> None:
         """See that the package is the installed one, wherever it is asked from."""
-        said = subprocess.check_output(  # noqa: S603
+        said = subprocess.check_output(  # noqa: S603 - our own commands
             [self._programs / "python", "-c", WHERE], cwd=folder, env=NEEDED, text=True
         ).splitlines()
         if not Path(said[1]).is_relative_to(self._folder.resolve()) or str(ROOT) in said[2:]:

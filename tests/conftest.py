@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 from trio.testing import MockClock
 
 START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -35,3 +36,17 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 def virtual_clock() -> datetime:
     """The virtual time as a moment; it starts at START."""
     return START + timedelta(seconds=anyio.current_time())
+
+
+# `pytest --hypothesis-profile long` tries much more, and something else each time.
+for profile, examples, same in (("everyday", 40, True), ("long", 5000, False)):
+    settings.register_profile(
+        profile,
+        max_examples=examples,
+        derandomize=same,
+        database=None,
+        deadline=None,
+        phases=set(Phase) - {Phase.explain},
+        suppress_health_check=list(HealthCheck),
+    )
+settings.load_profile("everyday")

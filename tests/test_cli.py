@@ -11,14 +11,16 @@ from typing import Any
 
 import anyio
 import pytest
+from starlette.responses import JSONResponse
 
 from mcp_browserjobs import __version__, cli, pretend
 from mcp_browserjobs.exits import Exit
 from mcp_browserjobs.images import FittedImage
 from mcp_browserjobs.jobs import JobRef
 from mcp_browserjobs.server.answers import Answer
-from mcp_browserjobs.simulator import variables
+from mcp_browserjobs.simulator import application, variables
 from mcp_browserjobs.simulator.script import Ask, Fail, Finish, Outage, Queued, RateLimit, Script, Step
+from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.views import Screenshot
 from tests.shell import Place, lines
 from tests.stage import HOST, new_world, tracker_in
@@ -177,6 +179,13 @@ def test_wait_for_several_tells_of_each_in_short_and_ends_with_the_gravest_code(
     assert "  question  Which colour?" in lines(result)
     assert place.run("wait", done, asking, failed, "--timeout", "5").exit_code == 1
     assert place.run("wait", done, "gobii:nonsense", "--timeout", "5").exit_code == 2
+
+
+def test_wait_says_of_each_job_why_it_cannot_be_looked_up(place: Place) -> None:
+    result = place.run("wait", "gobii:nonsense", "one", "two")
+    assert result.exit_code == 2
+    assert result.stderr.startswith('"gobii:nonsense": That is no job id of Gobii; ')
+    assert '"one", "two": No job of that id is known here' in result.stderr
 
 
 def test_wait_for_any_is_0_when_one_has_ended_well(place: Place) -> None:
@@ -531,6 +540,30 @@ def test_accounts_are_a_line_each_in_a_pipe_and_tried_when_asked(place: Place) -
     assert "dari\tdari\tworks" in lines(result)
 
 
+def without_first_generation(world: World, status: int) -> Any:
+    """The pretend providers, of which the first API of Browser Use answers with this status."""
+    rest = application(world)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        gone = "/api/v1/" in scope["path"] and "browser_use" in scope["path"]
+        await (JSONResponse({"detail": "Not Found"}, status) if gone else rest)(scope, receive, send)
+
+    return app
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_an_api_that_is_shut_is_no_reason_for_alarm_while_its_key_works_elsewhere(place: Place, status: int) -> None:
+    app = without_first_generation(place.world, status)
+    result = place.run("accounts", "--check", app=app)
+    assert result.exit_code == 0
+    [row] = [line for line in lines(result) if line.startswith("browser_use_v1\t")]
+    assert row.endswith("\t\tBrowser Use (API v1) is no longer open to this key, which says nothing about the key.")
+    shown = place.run("accounts", "--check", app=app, FORCE_COLOR="1", NO_COLOR="1", TERM="xterm", COLUMNS="120")
+    assert "browser_use_v1  closed" in lines(shown)
+    assert "refused" not in shown.stdout
+    assert "The key in BROWSER_USE_API_KEY works." in place.run("doctor", app=app, HOME="/nonexistent").stdout
+
+
 def test_accounts_with_a_refused_key_are_5(place: Place) -> None:
     result = place.on_terminal("accounts", "--check", GOBII_API_KEY="wrong")
     assert result.exit_code == 5
@@ -611,6 +644,8 @@ def test_the_command_line_imports_only_what_every_command_needs() -> None:
 
 
 def test_a_server_over_stdio_does_without_colours_and_pretence() -> None:
-    heavy = ("rich", "mcp_browserjobs.simulator", "mcp_browserjobs.screen", "mcp_browserjobs.demo")
-    code = f"import sys, mcp_browserjobs.server.stdio; print([name for name in {heavy} if name in sys.modules])"
+    heavy = ("rich", "PIL", "jwt", "ruamel", "dotenv")
+    ours = [f"mcp_browserjobs.{name}" for name in ("simulator", "screen", "demo", "server.doors", "server.web")]
+    code = "import sys, mcp_browserjobs.cli, mcp_browserjobs.server.stdio;"
+    code += f"print([name for name in {[*heavy, *ours]} if name in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"  # noqa: S603 - ours

@@ -141,3 +141,25 @@ def test_the_time_in_the_queue_is_what_can_be_known_of_it(
 def test_of_a_job_without_events_nothing_is_made_up() -> None:
     diagnosis = found("failed")
     assert diagnosis == Diagnosis(verdict=FailureKind.UNKNOWN)
+
+
+def test_events_at_once_do_not_make_a_run_look_fast() -> None:
+    moments = [0, 0.2, 0.9, 60, 60, 60.5, 120, 120, 180]
+    events = [step(seq, f"step {seq}", at=at) for seq, at in enumerate(moments, 1)]
+    assert found(events=events).usual_gap == 60
+    assert found(events=events[:3]).usual_gap is None
+
+
+@pytest.mark.parametrize(
+    ("error", "mentions"),
+    [
+        ("The page asked for a login that we do not have.", ("login",)),
+        ("Please sign in with your password and a verification code", ("login", "verification_code")),
+        ("No credit card at the checkout", ("payment",)),
+        ("The blogin page is gone", ()),
+        ("", ()),
+    ],
+)
+def test_what_an_error_speaks_of_is_evidence_and_no_verdict(error: str, mentions: tuple[str, ...]) -> None:
+    diagnosis = found("failed", error=error)
+    assert (diagnosis.verdict, diagnosis.inferred, diagnosis.mentions) == ("unknown", False, mentions)

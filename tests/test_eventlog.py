@@ -178,6 +178,11 @@ def test_a_slow_job_is_stalled_only_after_five_of_its_own_pauses() -> None:
     assert stall(0, 100, 200, 300, now=300 + 500) == 500
 
 
+def test_what_is_reported_at_once_counts_once_for_the_rhythm() -> None:
+    assert stall(0, 0, 0, 100, 100.1, 100.2, 200, 200, 200.5, now=200.5 + 499) is None
+    assert stall(0, 0, 0, 100, 100.1, 100.2, 200, 200, 200.5, now=200.5 + 500) == 500
+
+
 def test_one_long_pause_does_not_make_a_job_slow() -> None:
     assert stall(0, 10, 20, 3000, 3010, now=3010 + 120) == 120
 

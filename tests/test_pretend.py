@@ -3,6 +3,7 @@
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -37,6 +38,15 @@ def guide(world: World) -> list[str]:
 def references(lines: list[str]) -> list[str]:
     """The jobs that a guide names with their titles."""
     return [line.split()[1] for line in lines if line.endswith(")")]
+
+
+def test_an_answer_waits_for_no_acknowledgement_of_its_beginning() -> None:
+    with (
+        pretend.listen(0) as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_its_guide_is_a_piece_of_shell_that_configures_every_provider() -> None:

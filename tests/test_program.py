@@ -44,7 +44,7 @@ def test_a_full_disk_is_a_sentence(arguments: list[str]) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipe is closed like this there")
 def test_nothing_is_said_when_nobody_reads_on() -> None:
     command = [sys.executable, "-m", "mcp_browserjobs", "demo", "--fast"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ended:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ended:  # noqa: S603 - our own program
         assert ended.stdout
         assert ended.stderr
         ended.stdout.readline()

@@ -426,3 +426,30 @@ def test_the_machines_own_environment_is_read_by_default(monkeypatch: pytest.Mon
     settings = from_environment()
     assert settings.store == ":memory:"
     assert account(settings, "dari").key == SecretStr(KEY)
+
+
+@pytest.mark.parametrize("text", ["${DARI_WEBHOOK_SECRET}", "$DARI_WEBHOOK_SECRET", "${input:secret}", " ${X} "])
+def test_a_secret_that_was_not_filled_in_is_none(config: Path, text: str) -> None:
+    found = from_environment({"DARI_API_KEY": KEY, "DARI_WEBHOOK_SECRET": text})
+    assert account(found, "dari").webhook_secret is None
+    entry = '[accounts.work]\nprovider = "dari"\nkey_variable = "K"\nwebhook_secret_variable = "S"\n'
+    assert account(configured(config, entry, K=KEY, S=text), "work").webhook_secret is None
+
+
+def test_all_secrets_are_known_as_such() -> None:
+    found = from_environment(
+        {
+            "DARI_API_KEY": KEY,
+            "DARI_WEBHOOK_SECRET": "hook",
+            "BROWSERJOBS_TOKEN": "t",
+            "BROWSERJOBS_READ_TOKEN": "r",
+        }
+    )
+    assert {secret.get_secret_value() for secret in found.secrets} == {KEY, "hook", "t", "r"}
+    assert Settings().secrets == ()
+
+
+@pytest.mark.parametrize(("text", "level"), [("", None), (" Debug ", "debug"), ("error", "error")])
+def test_the_level_of_the_log_can_be_set(text: str, level: str | None) -> None:
+    assert from_environment({"BROWSERJOBS_LOG_LEVEL": text}).log_level == level
+    assert wrong(BROWSERJOBS_LOG_LEVEL="loud").problem == "must be one of debug, info, warning, error"

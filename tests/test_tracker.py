@@ -13,6 +13,7 @@ from mcp_browserjobs.errors import (
     InvalidArgumentError,
     JobNotFoundError,
     MissingKeyError,
+    NoneFoundError,
     NotAvailableError,
     RetiredError,
     UnexpectedResponseError,
@@ -310,8 +311,10 @@ async def test_one_that_cannot_be_looked_up_does_not_spoil_the_others(world: Wor
         assert isinstance(waited.views[0].problem, JobNotFoundError)
         any_of = await tracker.wait(["nobody:1", good], need="any", seconds=60)
         assert any_of.views[1].status is JobStatus.COMPLETED
-        with pytest.raises(UnknownAccountError):
+        with pytest.raises(NoneFoundError) as caught:
             await tracker.wait(["nobody:1", f"gobii:{UUID.format(1)}"], seconds=60)
+        assert [asked for asked, _ in caught.value.problems] == ["nobody:1", f"gobii:{UUID.format(1)}"]
+        assert [type(why) for _, why in caught.value.problems] == [UnknownAccountError, JobNotFoundError]
 
 
 async def test_how_many_jobs_one_wait_takes(world: World) -> None:

@@ -32,13 +32,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import SplitResult
 
 from pydantic import Field, JsonValue, RootModel
 
-from ..errors import AuthenticationError, InvalidArgumentError, JobNotFoundError
+from ..errors import AuthenticationError, InvalidArgumentError, JobNotFoundError, ProviderError
 from ..jobs import (
-    TITLE_CHARACTERS,
     Artifact,
     Event,
     EventKind,
@@ -53,19 +51,35 @@ from ..jobs import (
     Question,
     Started,
 )
-from .base import UUID, Optional, Provider, Reply, Wire, page_number, unique, web_links
+from .base import (
+    UUID,
+    CanonicalUuid,
+    Optional,
+    Provider,
+    Query,
+    Statuses,
+    Wire,
+    artifacts,
+    in_words,
+    line,
+    page_number,
+    unique,
+    web_links,
+)
 
-STATUSES = {
-    "queued": JobStatus.QUEUED,
-    "starting": JobStatus.QUEUED,
-    "running": JobStatus.RUNNING,
-    "paused": JobStatus.PAUSED,
-    "paused_by_agent": JobStatus.WAITING_FOR_INPUT,
-    "awaiting_confirmation": JobStatus.WAITING_FOR_INPUT,
-    "completed": JobStatus.COMPLETED,
-    "failed": JobStatus.FAILED,
-    "cancelled": JobStatus.CANCELLED,
-}
+STATUSES = Statuses(
+    {
+        "queued": JobStatus.QUEUED,
+        "starting": JobStatus.QUEUED,
+        "running": JobStatus.RUNNING,
+        "paused": JobStatus.PAUSED,
+        "paused_by_agent": JobStatus.WAITING_FOR_INPUT,
+        "awaiting_confirmation": JobStatus.WAITING_FOR_INPUT,
+        "completed": JobStatus.COMPLETED,
+        "failed": JobStatus.FAILED,
+        "cancelled": JobStatus.CANCELLED,
+    }
+)
 
 CANCELS = {
     "timeout": FailureKind.TIMED_OUT,
@@ -152,7 +166,7 @@ class ExecutionPage(Wire):
 class NewExecution(Wire):
     """The answer to a start."""
 
-    executionId: Annotated[str, Field(pattern=f"^{UUID}$")]
+    executionId: CanonicalUuid
 
 
 class Choice(Wire):
@@ -290,14 +304,10 @@ class Asteroid(Provider):
     example_id = "5b2f8c1e-94d7-4a36-8e0b-71c3d5a9f204"
     id_form = "an execution's UUID"
     id_pattern = re.compile(UUID)
+    link_path = re.compile(rf"/executions/({UUID})(?=/|\Z)")
     statuses = STATUSES
     lists_tasks = False
     link_hosts = frozenset({"platform.asteroid.ai"})
-
-    def id_from_link(self, link: SplitResult) -> str | None:
-        """The execution in a link of the API or dashboard, which have links of workflows too."""
-        found = re.search(rf"/executions/({UUID})(?=/|\Z)", link.path)
-        return found[1] if found else None
 
     async def fetch_job(self, job_id: str) -> Job:
         """The execution and, where it asks or did not end well, its latest activities, which say why."""
@@ -323,8 +333,7 @@ class Asteroid(Provider):
         if not to_status(execution).final or execution.purgedAt is not None:
             return to_links(execution)
         recording = await self._redirect(f"{_path(job_id)}/recording") if execution.recordingUrl else None
-        reply = await self._get(f"{_path(job_id)}/files", accept=(404,))
-        files = to_files(self.http.read({} if reply.status == 404 else reply.json, Files))
+        files = to_files(await self.http.find_model(f"{_path(job_id)}/files", Files) or Files())
         downloads = [await self._redirect(f"{_path(job_id)}/files/{file}/download") for file in files[:MOST_FILES]]
         return web_links(("recording", recording), *(("download", url) for url in downloads))
 
@@ -336,7 +345,7 @@ class Asteroid(Provider):
         await self._say(job.id, answer)
         if (await self._execution(job.id)).status == "paused_by_agent":
             # Whoever goes on in this very moment was answered all the same.
-            self._allowed(await self.http.post(f"{_path(job.id)}/resume", accept=(*WRONG_MOMENT, 403)))
+            await self.http.post(f"{_path(job.id)}/resume", accept=WRONG_MOMENT)
 
     async def pause_job(self, job_id: str) -> None:
         """Hold an execution that is neither over nor held."""
@@ -365,32 +374,32 @@ class Asteroid(Provider):
         if not re.fullmatch(WORKFLOW, workflow):
             raise InvalidArgumentError("task", "must be the id of a workflow, as it stands in its link")
         path = f"{API}/workflows/{workflow}/execute"
-        reply = self._allowed(await self.http.post(path, body=to_body(parameters), accept=(403, 404)))
+        reply = await self.http.post(path, body=to_body(parameters), accept=(404,))
         if reply.status == 404:
             raise self.http.not_accepted("task")
-        return to_started(self.http.read(reply.json, NewExecution))
+        return Started(id=self.http.read(reply.json, NewExecution).executionId)
 
     async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
         """The organization's executions; `cursor` is a page's number. One limit has to be kept from page to page."""
         page, size = page_number(cursor), min(limit, EXECUTIONS_A_PAGE)
-        params: dict[str, str | int] = {"page": page, "pageSize": size, "sort": "created_at:desc"}
+        params: Query = {"page": page, "pageSize": size, "sort": "created_at:desc"}
         with self.http.naming_no_job():
-            executions = self.http.read((await self._get(EXECUTIONS, params=params)).json, ExecutionPage)
-        return to_page(executions, following=page + 1 if page * size < executions.total else None)
+            executions = await self.http.get_model(EXECUTIONS, ExecutionPage, params=params)
+        return to_page(executions, cursor=str(page + 1) if page * size < executions.total else None)
 
     async def check_key(self) -> None:
         """Ask whose it is."""
         with self.http.naming_no_job():
-            await self._get("/users/v2/whoami")
+            await self.http.get("/users/v2/whoami")
 
     async def _execution(self, job_id: str) -> Execution:
-        return self.http.read((await self._get(_path(job_id))).json, Execution)
+        return await self.http.get_model(_path(job_id), Execution)
 
     async def _latest(self, job_id: str, most: int, otherwise: Sequence[Activity] = ()) -> list[Activity]:
         """The latest activities, the last one first; none where they are gone, `otherwise` where this is too many."""
-        params: dict[str, str | int] = {"order": "desc", "limit": most}
+        params: Query = {"order": "desc", "limit": most}
         accept = (400, 404) if otherwise else (404,)
-        reply = await self._get(f"{_path(job_id)}/activities", params=params, accept=accept)
+        reply = await self.http.get(f"{_path(job_id)}/activities", params=params, accept=accept)
         if reply.status == 400:
             return [*otherwise]
         listed = self.http.read([] if reply.status == 404 else reply.json, Activities)
@@ -407,31 +416,27 @@ class Asteroid(Provider):
     async def _say(self, job_id: str, message: str) -> None:
         """Send a user's message, which is acknowledged in plain text."""
         path = f"{_path(job_id)}/user-messages"
-        reply = self._allowed(await self.http.post(path, body={"message": message}, accept=(403,), reads=False))
+        reply = await self.http.post(path, body={"message": message}, reads=False)
         if reply.status != 201:
             raise self.http.unexpected("no acknowledgement")
 
     async def _command(self, job_id: str, verb: str) -> None:
-        reply = self._allowed(await self.http.post(f"{_path(job_id)}/{verb}", accept=(*WRONG_MOMENT, 403)))
+        reply = await self.http.post(f"{_path(job_id)}/{verb}", accept=WRONG_MOMENT)
         if reply.status in WRONG_MOMENT:
             raise self.http.conflict()
 
-    async def _get(
-        self, path: str, *, params: Mapping[str, str | int] | None = None, accept: tuple[int, ...] = ()
-    ) -> Reply:
-        return self._allowed(await self.http.get(path, params=params, accept=(*accept, 403)))
-
-    def _allowed(self, reply: Reply) -> Reply:
-        """The reply, unless it refuses the key's owner something."""
-        if reply.status == 403:
-            lacking = isinstance(reply.json, dict) and reply.json.get("reason") == "capability_required"
-            raise self.http.denied("the organization's plan does not include it" if lacking else NO_RIGHT)
-        return reply
+    def forbidden(self, answer: JsonValue) -> ProviderError:
+        """That the organization or the key's owner may not; the key is good."""
+        match answer:
+            case {"reason": "capability_required"}:
+                return self.http.denied("the organization's plan does not include it")
+            case _:
+                return self.http.denied(NO_RIGHT)
 
 
 def to_status(execution: Execution) -> JobStatus:
     """What the status word means."""
-    return STATUSES.get(execution.status, JobStatus.UNKNOWN)
+    return STATUSES[execution.status]
 
 
 def to_job(job_id: str, execution: Execution, latest: list[Activity]) -> Job:
@@ -447,7 +452,6 @@ def to_job(job_id: str, execution: Execution, latest: list[Activity]) -> Job:
         result = end.reasoning or None
     there: dict[Artifact, bool] = {
         "result": result is not None,
-        "live_view": bool(to_links(execution)),
         "recording": bool(execution.recordingUrl) and status.final and execution.purgedAt is None,
         "question": question is not None,
     }
@@ -455,7 +459,7 @@ def to_job(job_id: str, execution: Execution, latest: list[Activity]) -> Job:
         id=job_id,
         status=status,
         provider_status=execution.status,
-        title=(execution.workflowName or "")[:TITLE_CHARACTERS],
+        title=execution.workflowName or "",
         created_at=execution.createdAt,
         started_at=execution.startedAt,
         finished_at=execution.terminalAt if status.final else None,
@@ -465,7 +469,7 @@ def to_job(job_id: str, execution: Execution, latest: list[Activity]) -> Job:
         goal_met=goal_met,
         goal_met_by=None if goal_met is None else "agent",
         failure=to_failure(status, why),
-        has=frozenset(thing for thing, is_there in there.items() if is_there),
+        has=artifacts(there, to_links(execution)),
         links=to_links(execution),
     )
 
@@ -502,7 +506,7 @@ def to_error(status: JobStatus, execution: Execution, why: Reason) -> str | None
         case JobStatus.CANCELLED if CANCELS.get(why.reason or "") is not FailureKind.STOPPED_BY_USER:
             failures = [failure.error for failure in execution.scriptFailures or [] if failure and failure.error]
             detail = failures[-1] if failures and why.reason == "script_failed" else None
-            return ": ".join(filter(None, (why.reason, detail))) or None
+            return line(why.reason, detail) or None
         case JobStatus.COMPLETED if GOAL_MET.get((end.outcome or "").lower()) is False:
             return end.reasoning or None
         case _:
@@ -568,15 +572,10 @@ def to_body(parameters: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     return dict(parameters) if whole else {"inputs": dict(parameters)}
 
 
-def to_started(execution: NewExecution) -> Started:
-    """The new execution in our words."""
-    return Started(id=execution.executionId.lower())
-
-
-def to_page(executions: ExecutionPage, *, following: int | None) -> JobPage:
+def to_page(executions: ExecutionPage, *, cursor: str | None) -> JobPage:
     """A page in our words; an execution that slips to the next while others come may stand in both."""
     rows = tuple(to_row(item) for item in executions.items if re.fullmatch(UUID, item.id))
-    return JobPage(jobs=rows, cursor=None if following is None else str(following))
+    return JobPage(jobs=rows, cursor=cursor)
 
 
 def to_row(execution: ExecutionItem) -> JobRow:
@@ -585,7 +584,7 @@ def to_row(execution: ExecutionItem) -> JobRow:
         id=execution.id.lower(),
         status=to_status(execution),
         provider_status=execution.status,
-        title=(execution.workflowName or "")[:TITLE_CHARACTERS],
+        title=execution.workflowName or "",
         created_at=execution.createdAt,
         started_at=execution.startedAt,
         updated_at=execution.terminalAt,
@@ -612,8 +611,7 @@ def to_event_page(latest: list[Activity], since: datetime | None) -> EventPage:
 def to_events(activity: Activity) -> Iterator[Event]:
     """An activity in our words; none, when it tells a person nothing."""
     kind, words = to_words(activity)
-    reported: dict[str, JsonValue] = {name: word for name, word in words.items() if word}
-    if reported:
+    if reported := in_words(**words):
         yield Event(
             key=activity.key, kind=kind, at=activity.timestamp, reported=reported, exact=activity.id is not None
         )
@@ -639,7 +637,7 @@ def to_words(activity: Activity) -> tuple[EventKind, Mapping[str, str | None]]:
         case "user_message_received":
             return EventKind.MESSAGE, {"text": said.message, "from": "user"}
         case "todos_updated":
-            todos = (": ".join(filter(None, (todo.status, todo.content))) for todo in said.todos or [] if todo)
+            todos = (line(todo.status, todo.content) for todo in said.todos or [] if todo)
             return EventKind.LOG, {"text": "\n".join(todos)}
         case kind if kind in UNTOLD:
             return EventKind.OTHER, {}

@@ -19,10 +19,10 @@ from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import SplitResult
 
-from pydantic import Field, FiniteFloat, JsonValue, StrictBool
+from pydantic import Field, JsonValue, StrictBool
 
+from ..errors import ProviderError
 from ..jobs import (
-    TITLE_CHARACTERS,
     Cost,
     Event,
     EventKind,
@@ -37,16 +37,32 @@ from ..jobs import (
     Sighting,
     Started,
 )
-from .base import UUID, Delivery, Model, Optional, Provider, Reply, Wire, signs, web_links
+from .base import (
+    UUID,
+    Amount,
+    CanonicalUuid,
+    Delivery,
+    Optional,
+    Provider,
+    Statuses,
+    Wire,
+    artifacts,
+    in_words,
+    line,
+    signs,
+    web_links,
+)
 
-STATUSES = {
-    "queued": JobStatus.QUEUED,
-    "dispatching": JobStatus.RUNNING,
-    "running": JobStatus.RUNNING,
-    "completed": JobStatus.COMPLETED,
-    "failed": JobStatus.FAILED,
-    "cancelled": JobStatus.CANCELLED,
-}
+STATUSES = Statuses(
+    {
+        "queued": JobStatus.QUEUED,
+        "dispatching": JobStatus.RUNNING,
+        "running": JobStatus.RUNNING,
+        "completed": JobStatus.COMPLETED,
+        "failed": JobStatus.FAILED,
+        "cancelled": JobStatus.CANCELLED,
+    }
+)
 
 CANONICAL = {"sort_keys": True, "separators": (",", ":")}
 EVENTS_A_PAGE = 200
@@ -72,7 +88,7 @@ class Run(Wire):
     result: JsonValue = None
     error: Optional[str] = None
     judgement: Optional[Judgement] = None
-    totalCostUsd: Optional[FiniteFloat] = None
+    totalCostUsd: Optional[Amount] = None
     createdAt: Optional[Moment] = None
     updatedAt: Optional[Moment] = None
 
@@ -127,10 +143,14 @@ class Details(Wire):
     browser_session_id: Optional[uuid.UUID] = None
 
 
+EventId = Annotated[int, Field(le=2**63 - 1)]
+"""What is higher is no id, and nothing would come after it."""
+
+
 class RunEvent(Wire):
     """One event. All of it is optional here, so that a page stays readable whatever one event lacks."""
 
-    id: Optional[int] = None
+    id: Optional[EventId] = None
     ts: Optional[Moment] = None
     type: Optional[str] = None
     data: Optional[Details] = None
@@ -140,7 +160,7 @@ class RunEvents(Wire):
     """One page of events, oldest first."""
 
     events: list[RunEvent]
-    nextAfter: Optional[int] = None
+    nextAfter: Optional[EventId] = None
     hasMore: Optional[bool] = None
 
 
@@ -153,8 +173,8 @@ class Browser(Wire):
 class ToldTask(Wire):
     """What a webhook is about. The ids are those of the older generations."""
 
-    task_id: Optional[Annotated[str, Field(pattern=f"^{UUID}$")]] = None
-    session_id: Optional[Annotated[str, Field(pattern=f"^{UUID}$")]] = None
+    task_id: Optional[CanonicalUuid] = None
+    session_id: Optional[CanonicalUuid] = None
 
 
 class Told(Wire):
@@ -183,10 +203,6 @@ class BrowserUse(Provider):
     siblings = ("browser_use_v3", "browser_use_v2")
     creation_grace = 5.0
 
-    def canonical_id(self, text: str) -> str:
-        """As in the base, in lower case."""
-        return super().canonical_id(text).lower()
-
     def id_from_link(self, link: SplitResult) -> str | None:
         """The id in a link of API v4, or in any of the dashboard: those do not tell the generations apart."""
         if link.hostname in self.link_hosts:
@@ -196,12 +212,12 @@ class BrowserUse(Provider):
 
     async def fetch_job(self, job_id: str) -> Job:
         """The run, without its events."""
-        return to_job(await self._read(f"/runs/{self.canonical_id(job_id)}", Run))
+        return to_job(await self.http.get_model(f"/runs/{self.canonical_id(job_id)}", Run))
 
     async def fetch_status(self, job_id: str) -> Sighting:
         """Its status word, from a route with a budget of its own."""
-        word = (await self._read(f"/runs/{self.canonical_id(job_id)}/status", RunStatus)).status
-        return Sighting(status=STATUSES.get(word, JobStatus.UNKNOWN), provider_status=word)
+        word = (await self.http.get_model(f"/runs/{self.canonical_id(job_id)}/status", RunStatus)).status
+        return Sighting(status=STATUSES[word], provider_status=word)
 
     async def fetch_events(self, job_id: str, cursor: str | None) -> EventPage:
         """Events after the one whose id is the cursor."""
@@ -229,37 +245,37 @@ class BrowserUse(Provider):
 
     async def cancel_job(self, job_id: str) -> None:
         """Cancel the run; one that is over stays as it is."""
-        self._allowed(await self.http.post(f"/runs/{self.canonical_id(job_id)}/cancel", accept=(403,)))
+        await self.http.post(f"/runs/{self.canonical_id(job_id)}/cancel")
 
     async def start_job(self, task: str, parameters: Mapping[str, JsonValue]) -> Started:
         """Start a run; `sessionId` among the parameters goes on in that session."""
-        reply = self._allowed(await self.http.post("/runs", body={**parameters, "task": task}, accept=(403, 404)))
+        reply = await self.http.post("/runs", body={**parameters, "task": task}, accept=(404,))
         if reply.status == 404:
             raise self.http.missing(parameters)
-        return to_started(self.http.read(reply.json, NewRun))
+        return Started(id=str(self.http.read(reply.json, NewRun).id))
 
     async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
         """Runs of the key's project."""
-        params: dict[str, str | int] = {"limit": limit}
-        if cursor is not None:
-            params["cursor"] = cursor
-        page = await self._read("/runs", RunPage, params=params)
+        page = await self.http.get_model("/runs", RunPage, params={"limit": limit, "cursor": cursor})
         return JobPage(jobs=tuple(to_row(run) for run in page.runs), cursor=page.nextCursor if page.hasMore else None)
 
     async def check_key(self) -> None:
         """List one run."""
-        await self._read("/runs", RunPage, params={"limit": 1})
+        await self.http.get_model("/runs", RunPage, params={"limit": 1})
+
+    def forbidden(self, answer: JsonValue) -> ProviderError:
+        """That the key, which is good, is that of such a project."""
+        del answer
+        return self.http.denied("API v4 does not serve projects with zero data retention")
 
     async def _events(self, job_id: str, after: int) -> RunEvents:
         params = {"after": after, "limit": EVENTS_A_PAGE}
-        return await self._read(f"/runs/{self.canonical_id(job_id)}/events", RunEvents, params=params)
+        return await self.http.get_model(f"/runs/{self.canonical_id(job_id)}/events", RunEvents, params=params)
 
     async def _recording(self, event: RunEvent) -> tuple[Link, ...]:
-        browser = event.data.browser_session_id if event.data else None
-        if browser is None:
-            return ()
-        reply = await self.http.get(f"/browsers/{browser}", accept=(404,))
-        return web_links(("recording", self.http.read(reply.json, Browser).recordingUrl)) if reply.status == 200 else ()
+        session = event.data.browser_session_id if event.data else None
+        browser = session and await self.http.find_model(f"/browsers/{session}", Browser)
+        return web_links(("recording", browser.recordingUrl)) if browser else ()
 
     def jobs_of(self, delivery: Delivery, secret: str) -> tuple[str, ...]:
         """The task and its session: one of them is the job, as the generation has it.
@@ -275,30 +291,20 @@ class BrowserUse(Provider):
         if not signs(secret, delivery.headers.get("x-browser-use-signature", ""), messages):
             return ()
         told = delivery.read(Told)
-        if told is None:
-            return ()
-        return tuple(one.lower() for one in (told.payload.task_id, told.payload.session_id) if one)
-
-    async def _read(self, path: str, model: type[Model], *, params: Mapping[str, str | int] | None = None) -> Model:
-        return self.http.read(self._allowed(await self.http.get(path, params=params, accept=(403,))).json, model)
-
-    def _allowed(self, reply: Reply) -> Reply:
-        if reply.status == 403:
-            raise self.http.denied("API v4 does not serve projects with zero data retention")
-        return reply
+        return tuple(filter(None, (told.payload.task_id, told.payload.session_id))) if told else ()
 
 
 def to_job(run: Run) -> Job:
     """A run in our words."""
     result = run.result if run.output is None else run.output
     verdict = run.judgement.verdict if run.judgement else None
-    status = STATUSES.get(run.status, JobStatus.UNKNOWN)
+    status = STATUSES[run.status]
     return Job(
         id=str(run.id),
         session=str(run.sessionId or ""),
         status=status,
         provider_status=run.status,
-        title=(run.title or run.task or "")[:TITLE_CHARACTERS],
+        title=run.title or run.task or "",
         created_at=run.createdAt,
         updated_at=run.updatedAt,
         finished_at=run.updatedAt if status.final else None,
@@ -308,22 +314,17 @@ def to_job(run: Run) -> Job:
         goal_met=verdict,
         goal_met_by=None if verdict is None else "judge",
         failure=FailureKind.UNKNOWN if status is JobStatus.FAILED else None,
-        has=frozenset() if result is None else frozenset({"result"}),
+        has=artifacts({"result": result is not None}),
     )
-
-
-def to_started(run: NewRun) -> Started:
-    """The new run in our words."""
-    return Started(id=str(run.id))
 
 
 def to_row(run: Run) -> JobRow:
     """A run in a list, in our words. Its title is its task, by which a start can be found again."""
     return JobRow(
         id=str(run.id),
-        status=STATUSES.get(run.status, JobStatus.UNKNOWN),
+        status=STATUSES[run.status],
         provider_status=run.status,
-        title=(run.task or run.title or "")[:TITLE_CHARACTERS],
+        title=run.task or run.title or "",
         created_at=run.createdAt,
         updated_at=run.updatedAt,
     )
@@ -341,7 +342,7 @@ def to_event(event: RunEvent) -> Event:
         key=f"{event.ts} {event.type}" if event.id is None else str(event.id),
         kind=kind,
         at=event.ts,
-        reported={"text": text} if text else {},
+        reported=in_words(text=text),
         exact=event.id is not None,
     )
 
@@ -349,9 +350,9 @@ def to_event(event: RunEvent) -> Event:
 def to_text(part: Part) -> str:
     """A tool call in one line: the tool, what it is for and how far it is, as far as these are told."""
     state = part.state or ToolState()
-    purpose = state.title or (state.input and state.input.description)
-    line = ": ".join(word for word in (part.tool, purpose) if word) or "tool_use"
-    return f"{line} ({state.status})" if state.status else line
+    purpose = state.title or (state.input or ToolInput()).description
+    words = line(part.tool, purpose) or "tool_use"
+    return f"{words} ({state.status})" if state.status else words
 
 
 def to_links(event: RunEvent) -> tuple[Link, ...]:
@@ -362,7 +363,12 @@ def to_links(event: RunEvent) -> tuple[Link, ...]:
 
 
 def to_after(page: RunEvents, after: int) -> int:
-    """The id of the last event read: what the page says, else the highest on it, and never one further back."""
+    """The id of the last event read: what the page says, else the highest on it, and never one further back.
+
+    What the last page says without any event is not believed: nothing has been read up to there.
+    """
+    if not page.events and not page.hasMore:
+        return after
     highest = max((event.id for event in page.events if event.id is not None), default=after)
     return max(after, highest if page.nextAfter is None else page.nextAfter)
 

@@ -21,8 +21,6 @@ from pydantic import Field, JsonValue
 
 from ..errors import JobNotFoundError, NotAvailableError, ProviderError, RetiredError, UnexpectedResponseError
 from ..jobs import (
-    TITLE_CHARACTERS,
-    Artifact,
     Event,
     EventKind,
     FailureKind,
@@ -37,16 +35,29 @@ from ..jobs import (
     Started,
 )
 from ..screenshots import fetch_linked
-from .base import UUID, Optional, Provider, Reply, Wire, page_number, unique, web_links
+from .base import (
+    Optional,
+    Provider,
+    Reply,
+    Statuses,
+    Wire,
+    artifacts,
+    in_words,
+    page_number,
+    unique,
+    web_links,
+)
 
-STATUSES = {
-    "created": JobStatus.QUEUED,
-    "running": JobStatus.RUNNING,
-    "paused": JobStatus.PAUSED,
-    "finished": JobStatus.COMPLETED,
-    "failed": JobStatus.FAILED,
-    "stopped": JobStatus.CANCELLED,
-}
+STATUSES = Statuses(
+    {
+        "created": JobStatus.QUEUED,
+        "running": JobStatus.RUNNING,
+        "paused": JobStatus.PAUSED,
+        "finished": JobStatus.COMPLETED,
+        "failed": JobStatus.FAILED,
+        "stopped": JobStatus.CANCELLED,
+    }
+)
 
 TASK_ID = r"[A-Za-z0-9_-]{1,100}"
 TASKS_A_PAGE = 100
@@ -128,11 +139,6 @@ class BrowserUse(Provider):
     capability_hosts = frozenset({"live.browser-use.com"})
     events_with_job = True
 
-    def canonical_id(self, text: str) -> str:
-        """As in the base, and a UUID in lower case."""
-        text = super().canonical_id(text)
-        return text.lower() if re.fullmatch(UUID, text) else text
-
     def id_from_link(self, link: SplitResult) -> str | None:
         """The id in a link of API v1; those of the dashboard are left to v4."""
         found = re.search(rf"/api/v1/task/({TASK_ID})(?:/|\Z)", link.path)
@@ -146,14 +152,13 @@ class BrowserUse(Provider):
     async def fetch_status(self, job_id: str) -> Sighting:
         """The status word."""
         word = await self._status(self.canonical_id(job_id))
-        return Sighting(status=STATUSES.get(word, JobStatus.UNKNOWN), provider_status=word)
+        return Sighting(status=STATUSES[word], provider_status=word)
 
     async def fetch_links(self, job_id: str) -> tuple[Link, ...]:
         """The live view and the recordings."""
         job_id = self.canonical_id(job_id)
         task = await self._task(job_id)
-        reply = await self.http.get(f"/task/{job_id}/media", accept=(404,))
-        media = self.http.read(reply.json, Media) if reply.status == 200 else Media()
+        media = await self.http.find_model(f"/task/{job_id}/media", Media) or Media()
         return web_links(("live_view", task.live_url), *(("recording", link) for link in media.recordings or []))
 
     async def fetch_screenshot(self, job_id: str, index: int) -> Picture:
@@ -177,7 +182,7 @@ class BrowserUse(Provider):
         reply = await self.http.post("/run-task", body={**parameters, "task": task}, accept=(404,))
         if reply.status == 404:
             raise self._retired()
-        return to_started(self.http.read(reply.json, NewTask))
+        return Started(id=self.canonical_id(self.http.read(reply.json, NewTask).id))
 
     async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
         """Tasks of the account. One limit has to be kept from page to page."""
@@ -210,8 +215,7 @@ class BrowserUse(Provider):
     async def _screenshots(self, job_id: str) -> list[str]:
         """Links to all of them, oldest first."""
         job_id = self.canonical_id(job_id)
-        reply = await self.http.get(f"/task/{job_id}/screenshots", accept=(404,))
-        shown = self.http.read(reply.json, Screenshots) if reply.status == 200 else Screenshots()
+        shown = await self.http.find_model(f"/task/{job_id}/screenshots", Screenshots) or Screenshots()
         links = [link for link in shown.screenshots or [] if link]
         if not links:
             raise NotAvailableError("screenshots", (await self.fetch_status(job_id)).status.value)
@@ -241,38 +245,32 @@ class BrowserUse(Provider):
 
 def to_job(job_id: str, task: Task) -> Job:
     """A task in our words."""
-    status = STATUSES.get(task.status, JobStatus.UNKNOWN)
+    status = STATUSES[task.status]
     steps = [step or Step() for step in task.steps or []]
     links = web_links(("live_view", task.live_url))
-    there: dict[Artifact, bool] = {"result": task.output is not None, "live_view": bool(links)}
     return Job(
         id=job_id,
         status=status,
         provider_status=task.status,
-        title=(task.task or "")[:TITLE_CHARACTERS],
+        title=task.task or "",
         created_at=task.created_at,
-        finished_at=task.finished_at,
+        finished_at=task.finished_at if status.final else None,
         current_step=steps[-1].next_goal if steps and not status.final else None,
         result=task.output,
         failure=FailureKind.UNKNOWN if status is JobStatus.FAILED else None,
-        has=frozenset(thing for thing, is_there in there.items() if is_there),
+        has=artifacts({"result": task.output is not None}, links),
         events=unique(tuple(to_event(step, place) for place, step in enumerate(steps, 1))),
         links=links,
     )
-
-
-def to_started(task: NewTask) -> Started:
-    """The new task in our words."""
-    return Started(id=task.id.lower() if re.fullmatch(UUID, task.id) else task.id)
 
 
 def to_row(task: TaskItem) -> JobRow:
     """A task in a list, in our words."""
     return JobRow(
         id=task.id,
-        status=STATUSES.get(task.status, JobStatus.UNKNOWN),
+        status=STATUSES[task.status],
         provider_status=task.status,
-        title=(task.task or "")[:TITLE_CHARACTERS],
+        title=task.task or "",
         created_at=task.created_at,
         updated_at=task.finished_at,
     )
@@ -280,11 +278,10 @@ def to_row(task: TaskItem) -> JobRow:
 
 def to_event(step: Step, place: int) -> Event:
     """A step in our words, known by its number, or by its place where it has none."""
-    said = {"text": step.next_goal, "evaluation": step.evaluation_previous_goal, "url": step.url}
     return Event(
         key=f"place {place}" if step.step is None else str(step.step),
         kind=EventKind.STEP,
-        reported={name: text for name, text in said.items() if text},
+        reported=in_words(text=step.next_goal, evaluation=step.evaluation_previous_goal, url=step.url),
         exact=step.step is not None,
     )
 

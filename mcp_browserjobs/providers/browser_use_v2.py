@@ -17,11 +17,10 @@ from collections.abc import Mapping
 from functools import partial
 from urllib.parse import SplitResult
 
-from pydantic import FiniteFloat, JsonValue, StrictBool
+from pydantic import JsonValue, StrictBool
 
 from ..errors import NotAvailableError
 from ..jobs import (
-    TITLE_CHARACTERS,
     Artifact,
     Cost,
     Event,
@@ -39,16 +38,18 @@ from ..jobs import (
     Started,
 )
 from ..screenshots import fetch_linked
-from .base import UUID, Optional, Provider, Wire, page_number, unique, web_links
+from .base import UUID, Amount, Optional, Provider, Statuses, Wire, artifacts, in_words, page_number, unique, web_links
 
-STATUSES = {
-    "created": JobStatus.QUEUED,
-    "started": JobStatus.RUNNING,
-    "paused": JobStatus.PAUSED,
-    "finished": JobStatus.COMPLETED,
-    "failed": JobStatus.FAILED,
-    "stopped": JobStatus.CANCELLED,
-}
+STATUSES = Statuses(
+    {
+        "created": JobStatus.QUEUED,
+        "started": JobStatus.RUNNING,
+        "paused": JobStatus.PAUSED,
+        "finished": JobStatus.COMPLETED,
+        "failed": JobStatus.FAILED,
+        "stopped": JobStatus.CANCELLED,
+    }
+)
 
 TASKS_A_PAGE = 100
 MOST_LOG_BYTES = 4 * 1024 * 1024
@@ -82,7 +83,7 @@ class Task(Wire):
     output: Optional[str] = None
     isSuccess: Optional[StrictBool] = None
     judgeVerdict: Optional[StrictBool] = None
-    cost: Optional[FiniteFloat] = None
+    cost: Optional[Amount] = None
     createdAt: Optional[Moment] = None
     startedAt: Optional[Moment] = None
     finishedAt: Optional[Moment] = None
@@ -141,10 +142,6 @@ class BrowserUse(Provider):
     continues_with = "sessionId"
     events_with_job = True
 
-    def canonical_id(self, text: str) -> str:
-        """As in the base, in lower case."""
-        return super().canonical_id(text).lower()
-
     def id_from_link(self, link: SplitResult) -> str | None:
         """The id in a link of API v2; those of the dashboard are left to v4."""
         found = re.search(rf"/api/v2/tasks/({UUID})(?:/|\Z)", link.path)
@@ -157,17 +154,14 @@ class BrowserUse(Provider):
     async def fetch_status(self, job_id: str) -> Sighting:
         """Its status word, without the steps."""
         word = (await self.http.get_model(f"/tasks/{self.canonical_id(job_id)}/status", TaskStatus)).status
-        return Sighting(status=STATUSES.get(word, JobStatus.UNKNOWN), provider_status=word)
+        return Sighting(status=STATUSES[word], provider_status=word)
 
     async def fetch_links(self, job_id: str) -> tuple[Link, ...]:
         """Live view and recording of the task's session, its output files and its log."""
         task = await self.http.get_model(f"/tasks/{self.canonical_id(job_id)}", Task)
-        session = Session()
-        if task.sessionId is not None:
-            reply = await self.http.get(f"/sessions/{task.sessionId}", accept=(404,))
-            session = self.http.read(reply.json, Session) if reply.status == 200 else session
+        session = task.sessionId and await self.http.find_model(f"/sessions/{task.sessionId}", Session)
         return (
-            *web_links(("live_view", session.liveUrl), ("recording", session.recordingUrl)),
+            *(web_links(("live_view", session.liveUrl), ("recording", session.recordingUrl)) if session else ()),
             *[
                 link
                 for file in (task.outputFiles or [])[:FILE_LINKS]
@@ -187,7 +181,7 @@ class BrowserUse(Provider):
             raise self.http.conflict()
         if reply.status == 404:
             raise self.http.missing(parameters)
-        return to_started(self.http.read(reply.json, NewTask))
+        return Started(id=str(self.http.read(reply.json, NewTask).id))
 
     async def fetch_screenshot(self, job_id: str, index: int) -> Picture:
         """One of those that the steps have."""
@@ -220,18 +214,18 @@ class BrowserUse(Provider):
         task = await self.http.get_model(f"/tasks/{self.canonical_id(job_id)}", Task)
         links = [step.screenshotUrl for step in task.steps or [] if step and step.screenshotUrl]
         if not links:
-            raise NotAvailableError("screenshots", STATUSES.get(task.status, JobStatus.UNKNOWN).value)
+            raise NotAvailableError("screenshots", STATUSES[task.status].value)
         return links
 
     async def _download(self, kind: LinkKind, path: str) -> tuple[Link, ...]:
         # 500 is what the vendor declares for a file that it cannot sign a link for.
-        reply = await self.http.get(path, accept=(404, 500))
-        return web_links((kind, self.http.read(reply.json, Download).downloadUrl)) if reply.status == 200 else ()
+        file = await self.http.find_model(path, Download, missing=(404, 500))
+        return web_links((kind, file.downloadUrl)) if file else ()
 
 
 def to_job(task: Task) -> Job:
     """A task in our words."""
-    status = STATUSES.get(task.status, JobStatus.UNKNOWN)
+    status = STATUSES[task.status]
     judged = task.judgeVerdict is not None
     goal_met = task.judgeVerdict if judged else task.isSuccess
     steps = [step or Step() for step in task.steps or []]
@@ -245,33 +239,28 @@ def to_job(task: Task) -> Job:
         session=str(task.sessionId or ""),
         status=status,
         provider_status=task.status,
-        title=(task.task or "")[:TITLE_CHARACTERS],
+        title=task.task or "",
         created_at=task.createdAt,
         started_at=task.startedAt,
-        finished_at=task.finishedAt,
+        finished_at=task.finishedAt if status.final else None,
         current_step=steps[-1].nextGoal if steps and not status.final else None,
         result=task.output,
         cost=None if task.cost is None else Cost(amount=task.cost, unit="USD"),
         goal_met=goal_met,
         goal_met_by=None if goal_met is None else "judge" if judged else "agent",
         failure=FailureKind.UNKNOWN if status is JobStatus.FAILED else None,
-        has=frozenset(thing for thing, is_there in there.items() if is_there),
+        has=artifacts(there),
         events=unique(tuple(to_event(step, place) for place, step in enumerate(steps, 1))),
     )
-
-
-def to_started(task: NewTask) -> Started:
-    """The new task in our words."""
-    return Started(id=str(task.id))
 
 
 def to_row(task: Task) -> JobRow:
     """A task in a list, in our words."""
     return JobRow(
         id=str(task.id),
-        status=STATUSES.get(task.status, JobStatus.UNKNOWN),
+        status=STATUSES[task.status],
         provider_status=task.status,
-        title=(task.task or "")[:TITLE_CHARACTERS],
+        title=task.task or "",
         created_at=task.createdAt,
         started_at=task.startedAt,
         updated_at=task.finishedAt,
@@ -280,11 +269,10 @@ def to_row(task: Task) -> JobRow:
 
 def to_event(step: Step, place: int) -> Event:
     """A step in our words, known by its number, or by its place where it has none."""
-    said = {"text": step.nextGoal, "evaluation": step.evaluationPreviousGoal, "url": step.url}
     return Event(
         key=f"place {place}" if step.number is None else str(step.number),
         kind=EventKind.STEP,
-        reported={name: text for name, text in said.items() if text},
+        reported=in_words(text=step.nextGoal, evaluation=step.evaluationPreviousGoal, url=step.url),
         exact=step.number is not None,
     )
 

@@ -18,11 +18,10 @@ from collections.abc import Mapping
 from functools import partial
 from urllib.parse import SplitResult
 
-from pydantic import FiniteFloat, JsonValue, StrictBool
+from pydantic import JsonValue, StrictBool
 
 from ..errors import NotAvailableError
 from ..jobs import (
-    TITLE_CHARACTERS,
     Artifact,
     Cost,
     Event,
@@ -38,16 +37,18 @@ from ..jobs import (
     Started,
 )
 from ..screenshots import fetch_linked
-from .base import UUID, Optional, Provider, Wire, page_number, web_links
+from .base import UUID, Amount, Optional, Provider, Statuses, Wire, artifacts, in_words, page_number, web_links
 
-STATUSES = {
-    "created": JobStatus.QUEUED,
-    "idle": JobStatus.QUEUED,
-    "running": JobStatus.RUNNING,
-    "stopped": JobStatus.CANCELLED,
-    "timed_out": JobStatus.FAILED,
-    "error": JobStatus.FAILED,
-}
+STATUSES = Statuses(
+    {
+        "created": JobStatus.QUEUED,
+        "idle": JobStatus.QUEUED,
+        "running": JobStatus.RUNNING,
+        "stopped": JobStatus.CANCELLED,
+        "timed_out": JobStatus.FAILED,
+        "error": JobStatus.FAILED,
+    }
+)
 """What a word means while there is neither output nor claim nor step; `to_status` knows the rest."""
 
 FAILURE = {"timed_out": FailureKind.TIMED_OUT, "error": FailureKind.PROVIDER_FAULT}
@@ -73,7 +74,7 @@ class Session(Wire):
     liveUrl: Optional[str] = None
     recordingUrls: Optional[list[str]] = None
     screenshotUrl: Optional[str] = None
-    totalCostUsd: Optional[FiniteFloat] = None
+    totalCostUsd: Optional[Amount] = None
     createdAt: Optional[Moment] = None
     updatedAt: Optional[Moment] = None
 
@@ -129,10 +130,6 @@ class BrowserUse(Provider):
     continues_with = "sessionId"
     lists_tasks = False
 
-    def canonical_id(self, text: str) -> str:
-        """As in the base, in lower case."""
-        return super().canonical_id(text).lower()
-
     def id_from_link(self, link: SplitResult) -> str | None:
         """The id in a link of API v3; those of the dashboard are left to v4."""
         found = re.search(rf"/api/v3/sessions/({UUID})(?:/|\Z)", link.path)
@@ -161,7 +158,7 @@ class BrowserUse(Provider):
         reply = await self.http.post("/sessions", body={**parameters, "task": task}, accept=(404,))
         if reply.status == 404:
             raise self.http.missing(parameters)
-        return to_started(self.http.read(reply.json, NewSession))
+        return Started(id=str(self.http.read(reply.json, NewSession).id))
 
     async def fetch_screenshot(self, job_id: str, index: int) -> Picture:
         """One of those that the messages have; the session's own is the latest."""
@@ -181,9 +178,7 @@ class BrowserUse(Provider):
         await self.http.get_model("/sessions", SessionPage, params={"page_size": 1})
 
     async def _messages(self, job_id: str, cursor: str | None) -> MessagePage:
-        params: dict[str, str | int] = {"limit": MESSAGES_A_PAGE}
-        if cursor is not None:
-            params["after"] = cursor
+        params = {"limit": MESSAGES_A_PAGE, "after": cursor}
         return await self.http.get_model(f"/sessions/{self.canonical_id(job_id)}/messages", MessagePage, params=params)
 
     async def _screenshots(self, job_id: str) -> list[str]:
@@ -212,7 +207,7 @@ def to_status(session: Session) -> JobStatus:
         case "idle" if session.stepCount:
             return JobStatus.CANCELLED
         case word:
-            return STATUSES.get(word, JobStatus.UNKNOWN)
+            return STATUSES[word]
 
 
 def to_job(session: Session) -> Job:
@@ -221,18 +216,13 @@ def to_job(session: Session) -> Job:
     links = web_links(
         ("live_view", session.liveUrl), *(("recording", recording) for recording in session.recordingUrls or [])
     )
-    there: dict[Artifact, bool] = {
-        "result": session.output is not None,
-        "screenshots": bool(session.screenshotUrl),
-        "live_view": any(link.kind == "live_view" for link in links),
-        "recording": any(link.kind == "recording" for link in links),
-    }
+    there: dict[Artifact, bool] = {"result": session.output is not None, "screenshots": bool(session.screenshotUrl)}
     return Job(
         id=str(session.id),
         session=str(session.id),
         status=status,
         provider_status=session.status,
-        title=(session.title or "")[:TITLE_CHARACTERS],
+        title=session.title or "",
         created_at=session.createdAt,
         updated_at=session.updatedAt,
         finished_at=session.updatedAt if status.final else None,
@@ -242,14 +232,9 @@ def to_job(session: Session) -> Job:
         goal_met=session.isTaskSuccessful,
         goal_met_by=None if session.isTaskSuccessful is None else "agent",
         failure=FAILURE.get(session.status),
-        has=frozenset(thing for thing, is_there in there.items() if is_there),
+        has=artifacts(there, links),
         links=links,
     )
-
-
-def to_started(session: NewSession) -> Started:
-    """The new session in our words."""
-    return Started(id=str(session.id))
 
 
 def to_row(session: Session) -> JobRow:
@@ -258,7 +243,7 @@ def to_row(session: Session) -> JobRow:
         id=str(session.id),
         status=to_status(session),
         provider_status=session.status,
-        title=(session.title or "")[:TITLE_CHARACTERS],
+        title=session.title or "",
         created_at=session.createdAt,
         updated_at=session.updatedAt,
     )
@@ -276,7 +261,7 @@ def to_event(message: Message) -> Event:
         key=str(message.id) if message.id else f"{message.createdAt} {message.type}",
         kind=to_kind(message),
         at=message.createdAt,
-        reported={"text": text} if text else {},
+        reported=in_words(text=text),
         exact=message.id is not None,
     )
 

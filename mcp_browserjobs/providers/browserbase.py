@@ -20,18 +20,15 @@ Quirk: the log of a session is its browser's protocol, typed secrets and all, so
 Quirk: the body of an error, rate limits, the order of the list and its largest page are unknown.
 """
 
-import json
 import re
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Annotated
-from urllib.parse import SplitResult
 
 from pydantic import Field, JsonValue
 
 from ..errors import InvalidArgumentError, NotAvailableError
 from ..jobs import (
-    TITLE_CHARACTERS,
     Artifact,
     Event,
     EventKind,
@@ -47,18 +44,21 @@ from ..jobs import (
     Question,
     Started,
 )
+from ..reported import as_text
 from ..screenshots import place_of
-from .base import UUID, Model, Optional, Provider, Wire, web_links
+from .base import UUID, CanonicalUuid, Optional, Provider, Statuses, Wire, artifacts, in_words, line, web_links
 
-STATUSES = {
-    "PENDING": JobStatus.QUEUED,
-    "RUNNING": JobStatus.RUNNING,
-    "PAUSED": JobStatus.WAITING_FOR_INPUT,
-    "COMPLETED": JobStatus.COMPLETED,
-    "FAILED": JobStatus.FAILED,
-    "TIMED_OUT": JobStatus.FAILED,
-    "STOPPED": JobStatus.CANCELLED,
-}
+STATUSES = Statuses(
+    {
+        "PENDING": JobStatus.QUEUED,
+        "RUNNING": JobStatus.RUNNING,
+        "PAUSED": JobStatus.WAITING_FOR_INPUT,
+        "COMPLETED": JobStatus.COMPLETED,
+        "FAILED": JobStatus.FAILED,
+        "TIMED_OUT": JobStatus.FAILED,
+        "STOPPED": JobStatus.CANCELLED,
+    }
+)
 
 FAILURES = {"RUNNER_HEARTBEAT_LOST": FailureKind.PROVIDER_FAULT}
 
@@ -111,7 +111,7 @@ class Runs(Wire):
 class NewRun(Wire):
     """The answer to a start."""
 
-    runId: Annotated[str, Field(pattern=f"^{UUID}$")]
+    runId: CanonicalUuid
 
 
 class Part(Wire):
@@ -127,6 +127,11 @@ class Part(Wire):
     mediaType: Optional[str] = None
 
     @property
+    def is_plain(self) -> bool:
+        """Whether what it says is known, so that another one that says the same is told from one that does not."""
+        return bool(self.text or self.toolCallId or self.data)
+
+    @property
     def asks(self) -> bool:
         """Whether it is the agent's call for a person."""
         return self.type == "tool-call" and self.toolName == "pause"
@@ -139,10 +144,14 @@ class Message(Wire):
 
     @property
     def parts(self) -> list[Part]:
-        """Its parts, each in its place."""
+        """Its parts, each in its place; one that is told again word for word is still the same."""
         if isinstance(self.content, str):
             return [Part(type="text", text=self.content)]
-        return [part or Part() for part in self.content or []]
+        parts: list[Part] = []
+        for part in self.content or []:
+            if part is None or not part.is_plain or part not in parts:
+                parts.append(part or Part())
+        return parts
 
 
 class RunMessage(Wire):
@@ -196,14 +205,10 @@ class Browserbase(Provider):
     example_id = "3f1c9a52-7b0e-4d68-9a47-c25e8d10b6f3"
     id_form = "uuid"
     id_pattern = re.compile(UUID)
+    link_path = re.compile(rf"/runs/({UUID})(?:/|\Z)")
     statuses = STATUSES
     link_hosts = frozenset({"browserbase.com", "www.browserbase.com"})
     capability_hosts = frozenset({"connect.browserbase.com"})
-
-    def id_from_link(self, link: SplitResult) -> str | None:
-        """The run in a link of the API or dashboard, which have links of agents and sessions too."""
-        found = re.search(rf"/runs/({UUID})(?:/|\Z)", link.path)
-        return found[1] if found else None
 
     async def fetch_job(self, job_id: str) -> Job:
         """The run and, while it is paused, its last message, which asks."""
@@ -223,8 +228,11 @@ class Browserbase(Provider):
         if session is None:
             return ()
         if not to_status(run).final:
-            return to_live_view(await self._of_session(session, "debug", LiveUrls))
-        return to_recordings(session, await self._of_session(session, "recording/downloads", RecordingDownloads))
+            urls = await self.http.find_model(f"/v1/sessions/{session}/debug", LiveUrls, missing=NOT_THERE)
+            return to_live_view(urls or LiveUrls())
+        path = f"/v1/sessions/{session}/recording/downloads"
+        downloads = await self.http.find_model(path, RecordingDownloads, missing=NOT_THERE)
+        return to_recordings(session, downloads or RecordingDownloads())
 
     async def fetch_screenshot(self, job_id: str, index: int) -> Picture:
         """One of the images in the transcript, of which no more are kept than it takes to count from the end."""
@@ -267,13 +275,11 @@ class Browserbase(Provider):
         reply = await self.http.post("/v1/agents/runs", body={**parameters, "task": task}, accept=(404,))
         if reply.status == 404:
             raise self.http.missing(parameters)
-        return to_started(self.http.read(reply.json, NewRun))
+        return Started(id=self.http.read(reply.json, NewRun).runId)
 
     async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
         """Runs of the key's project."""
-        params: dict[str, str | int] = {"limit": min(limit, RUNS_A_PAGE)}
-        if cursor is not None:
-            params["cursor"] = cursor
+        params = {"limit": min(limit, RUNS_A_PAGE), "cursor": cursor}
         return to_page(await self.http.get_model("/v1/agents/runs", Runs, params=params))
 
     async def check_key(self) -> None:
@@ -284,9 +290,7 @@ class Browserbase(Provider):
         return await self.http.get_model(f"/v1/agents/runs/{job_id}", Run)
 
     async def _messages(self, job_id: str, since: str | None) -> Transcript:
-        params: dict[str, str | int] = {"limit": MESSAGES_A_PAGE}
-        if since is not None:
-            params["since"] = since
+        params = {"limit": MESSAGES_A_PAGE, "since": since}
         return await self.http.get_model(f"/v1/agents/runs/{job_id}/messages", Transcript, params=params)
 
     async def _transcript(self, job_id: str) -> AsyncGenerator[RunMessage]:
@@ -306,15 +310,10 @@ class Browserbase(Provider):
             last = message
         return last
 
-    async def _of_session(self, session: str, what: str, model: type[Model]) -> Model:
-        """What a session has of this; where it has none, an empty one."""
-        reply = await self.http.get(f"/v1/sessions/{session}/{what}", accept=NOT_THERE)
-        return self.http.read({} if reply.status in NOT_THERE else reply.json, model)
-
 
 def to_status(run: Run) -> JobStatus:
     """What the status word means."""
-    return STATUSES.get(run.status, JobStatus.UNKNOWN)
+    return STATUSES[run.status]
 
 
 def to_job(job_id: str, run: Run, question: Question | None) -> Job:
@@ -334,16 +333,16 @@ def to_job(job_id: str, run: Run, question: Question | None) -> Job:
         id=job_id,
         status=status,
         provider_status=run.status,
-        title=(run.task or "")[:TITLE_CHARACTERS],
+        title=run.task or "",
         created_at=run.createdAt,
         started_at=run.startedAt,
         updated_at=run.updatedAt,
         finished_at=run.endedAt if status.final else None,
         result=result,
-        error=": ".join(filter(None, (cause.code, cause.message))) or None if status.final else None,
+        error=line(cause.code, cause.message) or None if status.final else None,
         question=question,
         failure=to_failure(run) if status is JobStatus.FAILED else None,
-        has=frozenset(thing for thing, is_there in there.items() if is_there),
+        has=artifacts(there),
     )
 
 
@@ -352,11 +351,6 @@ def to_failure(run: Run) -> FailureKind:
     if run.status == "TIMED_OUT":
         return FailureKind.TIMED_OUT
     return FAILURES.get((run.cause and run.cause.code) or "", FailureKind.UNKNOWN)
-
-
-def to_started(run: NewRun) -> Started:
-    """The new run in our words."""
-    return Started(id=run.runId.lower())
 
 
 def to_page(runs: Runs) -> JobPage:
@@ -371,7 +365,7 @@ def to_row(run: RunItem) -> JobRow:
         id=run.runId.lower(),
         status=to_status(run),
         provider_status=run.status,
-        title=(run.task or "")[:TITLE_CHARACTERS],
+        title=run.task or "",
         created_at=run.createdAt,
         started_at=run.startedAt,
         updated_at=run.updatedAt,
@@ -379,7 +373,9 @@ def to_row(run: RunItem) -> JobRow:
 
 
 def to_cursor(page: Transcript, since: str | None) -> str | None:
-    """The id of the last message read; None before the first one."""
+    """The id of the last message read; None before the first one. A page without any has not read up to anywhere."""
+    if not page.data:
+        return since
     ids = [message.id for message in page.data if message and message.id]
     return page.nextSince or (ids[-1] if ids else since)
 
@@ -402,8 +398,7 @@ def message_events(message: RunMessage) -> Iterator[Event]:
     """What a message says, part by part: a part is known by its message's id and its place in it."""
     for place, part in enumerate(message.parts):
         kind, said = to_saying(part)
-        reported: dict[str, JsonValue] = {name: text for name, text in said.items() if text}
-        if reported:
+        if reported := in_words(**said):
             yield Event(
                 key=f"{message.id or message.createdAt} {place}",
                 kind=kind,
@@ -422,13 +417,13 @@ def to_saying(part: Part) -> tuple[EventKind, dict[str, str | None]]:
             return EventKind.QUESTION, {"text": to_request(part)}
         case "tool-call":
             url = part.input.get("url") if isinstance(part.input, dict) else None
-            said = {"text": _line(part.toolName, short(part.input)), "url": url if isinstance(url, str) else None}
+            said = {"text": line(part.toolName, short(part.input)), "url": url if isinstance(url, str) else None}
             return EventKind.STEP, said
         case "tool-result":
             output, failed = to_output(part.output)
-            return EventKind.LOG, {"text": _line(part.toolName, output), "error": output if failed else None}
+            return EventKind.LOG, {"text": line(part.toolName, output), "error": output if failed else None}
         case _:
-            return EventKind.OTHER, {"text": _line(part.type, part.mediaType)}
+            return EventKind.OTHER, {"text": line(part.type, part.mediaType)}
 
 
 def to_output(output: JsonValue) -> tuple[str, bool]:
@@ -494,9 +489,7 @@ def short(value: JsonValue) -> str:
     """A value as a short text; encoded files are left out."""
     if value is None:
         return ""
-    bare = _without_files(value)
-    text = bare if isinstance(bare, str) else json.dumps(bare, ensure_ascii=False, separators=(",", ":"))
-    return text[:SAID_CHARACTERS]
+    return as_text(_without_files(value))[:SAID_CHARACTERS]
 
 
 def without_base64(text: str) -> str:
@@ -515,10 +508,6 @@ def _without_files(value: JsonValue) -> JsonValue:
             return {name: _without_files(part) for name, part in bare.items()}
         case _:
             return value
-
-
-def _line(what: str | None, said: str | None) -> str:
-    return ": ".join(part for part in (what, said) if part)
 
 
 PROVIDER = Browserbase

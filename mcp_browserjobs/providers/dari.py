@@ -20,15 +20,21 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
-from typing import Annotated, ClassVar
+from typing import ClassVar
 from urllib.parse import SplitResult, parse_qs, quote
 
-from pydantic import Field, FiniteFloat, JsonValue
+from pydantic import JsonValue
 
 from ..archives import MOST_PACKED_BYTES, BrokenArchiveError, find_screenshots, read_screenshot
-from ..errors import BrowserJobsError, InvalidArgumentError, JobNotFoundError, NotAvailableError, NotSupportedError
+from ..errors import (
+    InvalidArgumentError,
+    JobNotFoundError,
+    NotAvailableError,
+    NotSupportedError,
+    PermissionDeniedError,
+    ProviderError,
+)
 from ..jobs import (
-    TITLE_CHARACTERS,
     Artifact,
     Cost,
     Event,
@@ -42,16 +48,31 @@ from ..jobs import (
     Started,
 )
 from ..screenshots import is_image, place_of
-from .base import UUID, Delivery, Optional, Provider, Reply, Wire, signs, web_links
+from .base import (
+    UUID,
+    Amount,
+    CanonicalUuid,
+    Delivery,
+    Optional,
+    Provider,
+    Statuses,
+    Wire,
+    artifacts,
+    in_words,
+    signs,
+    web_links,
+)
 
-STATUSES = {
-    "pending": JobStatus.QUEUED,
-    "running": JobStatus.RUNNING,
-    "paused": JobStatus.PAUSED,
-    "waiting_for_input": JobStatus.WAITING_FOR_INPUT,
-    "completed": JobStatus.COMPLETED,
-    "failed": JobStatus.FAILED,
-}
+STATUSES = Statuses(
+    {
+        "pending": JobStatus.QUEUED,
+        "running": JobStatus.RUNNING,
+        "paused": JobStatus.PAUSED,
+        "waiting_for_input": JobStatus.WAITING_FOR_INPUT,
+        "completed": JobStatus.COMPLETED,
+        "failed": JobStatus.FAILED,
+    }
+)
 
 DIALECTS = ("jobs", "task")
 """The present one, and the old one, which is asked where the present one says 404."""
@@ -64,7 +85,6 @@ CREATE_FIELDS = frozenset(
 """The known fields of a start. Parameters without any of them are the form's values."""
 
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.~-]*"
-OTHER_ORGANIZATION = "the key belongs to another organization"
 NO_JOB = "00000000-0000-0000-0000-000000000000"
 COMPACT = {"separators": (",", ":")}
 DETAILS = 10
@@ -106,8 +126,8 @@ class PortalJob(Wire):
     has_logs: Optional[bool] = None
     log_url: Optional[str] = None
     has_screenshots: Optional[bool] = None
-    session_cost_usd: Optional[FiniteFloat] = None
-    total_cost_usd: Optional[FiniteFloat] = None
+    session_cost_usd: Optional[Amount] = None
+    total_cost_usd: Optional[Amount] = None
     created_at: Optional[Moment] = None
     updated_at: Optional[Moment] = None
 
@@ -115,13 +135,13 @@ class PortalJob(Wire):
 class NewJob(Wire):
     """The answer to a start."""
 
-    job_id: Annotated[str, Field(pattern=f"^{UUID}$")]
+    job_id: CanonicalUuid
 
 
 class Told(Wire):
     """What a webhook tells: the job without its portal's name."""
 
-    job_id: Annotated[str, Field(pattern=f"^{UUID}$")]
+    job_id: CanonicalUuid
 
 
 class Dari(Provider):
@@ -145,8 +165,7 @@ class Dari(Provider):
         organization = self.settings.get("organization")
         if organization and text.count("/") == 1:
             text = f"{organization}/{text}"
-        portal, _, uuid = super().canonical_id(text).rpartition("/")
-        return f"{portal}/{uuid.lower()}"
+        return super().canonical_id(text)
 
     def id_from_link(self, link: SplitResult) -> str | None:
         """The id in a link of the API, which has the portal in its path and the job in its query."""
@@ -166,20 +185,19 @@ class Dari(Provider):
         if not signs(secret, delivery.headers.get("x-webhook-signature", ""), messages):
             return ()
         told = delivery.read(Told)
-        return (told.job_id.lower(),) if told else ()
+        return (told.job_id,) if told else ()
 
     async def fetch_job(self, job_id: str) -> Job:
         """Look in the present dialect, then in the old one."""
         job_id = self.canonical_id(job_id)
-        reply = self._found(await self._status(*_parts(job_id)))
-        return to_job(job_id, self.http.read(reply.json, PortalJob))
+        return to_job(job_id, await self._status(*_parts(job_id)))
 
     async def answer_question(self, job_id: str, question_id: str, answer: str) -> None:
         """Answer the question of this id."""
         portal, uuid = _parts(self.canonical_id(job_id))
         body: JsonValue = {"question_id": question_id, "answer": answer}
         path, params = f"/jobs/{portal}/answer", {"job_id": uuid}
-        self._found(await self.http.post(path, params=params, body=body, accept=(403, 404)))
+        await self.http.post(path, params=params, body=body)
 
     async def pause_job(self, job_id: str) -> None:
         """Hold a running job; its browser stays."""
@@ -196,10 +214,10 @@ class Dari(Provider):
     async def start_job(self, task: str, parameters: Mapping[str, JsonValue]) -> Started:
         """Run the portal that the task names. The parameters are the form's values, or a whole create body."""
         portal = self._portal(task)
-        reply = await self.http.post(f"/jobs/{portal}/start", body=to_body(parameters), accept=(403, 404))
+        reply = await self.http.post(f"/jobs/{portal}/start", body=to_body(parameters), accept=(404,))
         if reply.status == 404:
             raise self.http.not_accepted("task")
-        return to_started(portal, self.http.read(self._found(reply).json, NewJob))
+        return to_started(portal, self.http.read(reply.json, NewJob))
 
     async def fetch_screenshot(self, job_id: str, index: int) -> Picture:
         """One out of the archive of all."""
@@ -220,35 +238,38 @@ class Dari(Provider):
     async def check_key(self) -> None:
         """List the organization's portals or, while it is not known, ask for a job that nobody has."""
         organization = self.settings.get("organization")
-        if not organization:
-            await self._status("none/none", NO_JOB)
-        elif (await self.http.get(f"/portals/{quote(organization, safe='')}", accept=(403, 404))).status == 403:
-            raise self.http.denied(OTHER_ORGANIZATION)
+        if organization:
+            await self.http.get(f"/portals/{quote(organization, safe='')}", accept=(404,))
+        else:
+            # Either of these shows that the key is good.
+            with suppress(JobNotFoundError, PermissionDeniedError):
+                await self._status("none/none", NO_JOB)
 
-    async def _status(self, portal: str, uuid: str) -> Reply:
-        """The status of a job, or the 403 or 404 that came instead: either shows that the key is good."""
+    def forbidden(self, answer: JsonValue) -> ProviderError:
+        """That the key, which is good, is another organization's."""
+        del answer
+        return self.http.denied("the key belongs to another organization")
+
+    async def _status(self, portal: str, uuid: str) -> PortalJob:
         for dialect in DIALECTS:
-            path = f"/{dialect}/{portal}/status"
-            reply = await self.http.get(path, params={"job_id": uuid}, accept=(403, 404))
-            if reply.status != 404:
-                break
-        return reply
+            with suppress(JobNotFoundError):
+                return await self.http.get_model(f"/{dialect}/{portal}/status", PortalJob, params={"job_id": uuid})
+        raise self.http.not_found()
 
     async def _command(self, job_id: str, verb: str) -> None:
         """Give a command once: only a 404, which says that nothing was done, lets the old dialect be tried."""
         portal, uuid = _parts(job_id)
         for dialect in DIALECTS:
             path = f"/{dialect}/{portal}/{verb}"
-            reply = await self.http.post(path, params={"job_id": uuid}, accept=(400, 403, 404))
+            reply = await self.http.post(path, params={"job_id": uuid}, accept=(400, 404))
             if reply.status != 404:
                 break
         if reply.status == 404:
             raise await self._why_not(job_id, verb)
         if reply.status == 400:
             raise self.http.conflict()
-        self._found(reply)
 
-    async def _why_not(self, job_id: str, verb: str) -> BrowserJobsError:
+    async def _why_not(self, job_id: str, verb: str) -> ProviderError:
         """What a command means that is 404 in both dialects: the job is unknown or over, or the command is."""
         over = (await self.fetch_job(job_id)).status.final
         return self.http.conflict() if over else NotSupportedError(self.name, self.http.account, ability=f"{verb} jobs")
@@ -262,14 +283,6 @@ class Dari(Provider):
                 return await self.http.get_bytes(path, params={"job_id": uuid}, most=MOST_PACKED_BYTES)
         return b""
 
-    def _found(self, reply: Reply) -> Reply:
-        """The reply, unless it is the 403 or 404 that came instead."""
-        if reply.status == 403:
-            raise self.http.denied(OTHER_ORGANIZATION)
-        if reply.status == 404:
-            raise self.http.not_found()
-        return reply
-
     def _portal(self, task: str) -> str:
         """The portal that a task names; the organization may be left out as in an id."""
         organization, portal = self.settings.get("organization"), task.strip()
@@ -282,7 +295,7 @@ class Dari(Provider):
 
 def to_job(job_id: str, job: PortalJob) -> Job:
     """The job in our words."""
-    status = STATUSES.get(job.status, JobStatus.UNKNOWN)
+    status = STATUSES[job.status]
     events = [event for event in job.events or [] if event]
     result = job.final_result
     if result is None and status.final:
@@ -295,13 +308,9 @@ def to_job(job_id: str, job: PortalJob) -> Job:
         ("download", job.downloads_link),
         ("log", job.log_url),
     )
-    kinds = {link.kind for link in links}
     there: dict[Artifact, bool] = {
         "result": result is not None,
         "screenshots": bool(job.has_screenshots),
-        "live_view": "live_view" in kinds,
-        "recording": "recording" in kinds,
-        "downloads": "download" in kinds,
         "log": bool(job.log_url) if job.has_logs is None else job.has_logs,
         "question": question is not None,
     }
@@ -309,7 +318,7 @@ def to_job(job_id: str, job: PortalJob) -> Job:
         id=job_id,
         status=status,
         provider_status=job.status,
-        title=(job.portal_id or "")[:TITLE_CHARACTERS],
+        title=job.portal_id or "",
         created_at=job.created_at,
         started_at=next((event.timestamp for event in events if event.event_type == "started"), None),
         updated_at=job.updated_at,
@@ -320,7 +329,7 @@ def to_job(job_id: str, job: PortalJob) -> Job:
         question=question,
         cost=None if cost is None else Cost(amount=cost, unit="USD"),
         failure=FailureKind.UNKNOWN if status is JobStatus.FAILED else None,
-        has=frozenset(name for name, exists in there.items() if exists),
+        has=artifacts(there, links),
         events=tuple(map(to_event, events)),
         links=links,
     )
@@ -333,7 +342,7 @@ def to_body(parameters: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
 
 def to_started(portal: str, job: NewJob) -> Started:
     """The new job in our words."""
-    return Started(id=f"{portal}/{job.job_id.lower()}")
+    return Started(id=f"{portal}/{job.job_id}")
 
 
 def to_event(event: PortalEvent) -> Event:
@@ -351,13 +360,12 @@ def to_event(event: PortalEvent) -> Event:
             kind = EventKind.MESSAGE if event.message else EventKind.OTHER
     text = _question_text(event) if kind is EventKind.QUESTION else event.message
     details = {name: value for name, value in (event.data or {}).items() if _is_small(value) and value != text}
-    reported: dict[str, JsonValue] = {"text": text} if text else {}
     at = event.timestamp
     return Event(
         key=f"{at.isoformat() if at else ''} {event.event_type or ''}",
         kind=kind,
         at=at,
-        reported=dict(islice(details.items(), DETAILS)) | reported,
+        reported=dict(islice(details.items(), DETAILS)) | in_words(text=text),
         exact=False,
     )
 

@@ -17,22 +17,35 @@ Quirk: no credits are a 402, or a 400 that speaks of `quota`.
 
 import re
 from collections.abc import Mapping
-from typing import Annotated
 from urllib.parse import SplitResult
 
-from pydantic import Field, FiniteFloat, JsonValue
+from pydantic import JsonValue
 
 from ..errors import OutOfCreditsError, ProviderError, ProviderUnavailableError
-from ..jobs import TITLE_CHARACTERS, Cost, FailureKind, Job, JobPage, JobRow, JobStatus, Moment, Sighting, Started
-from .base import UUID, Delivery, Optional, Provider, Reply, Wire, fields_of, page_number
+from ..jobs import Cost, FailureKind, Job, JobPage, JobRow, JobStatus, Moment, Sighting, Started
+from .base import (
+    UUID,
+    Amount,
+    CanonicalUuid,
+    Delivery,
+    Optional,
+    Provider,
+    Statuses,
+    Wire,
+    artifacts,
+    fields_of,
+    page_number,
+)
 
-STATUSES = {
-    "pending": JobStatus.QUEUED,
-    "in_progress": JobStatus.RUNNING,
-    "completed": JobStatus.COMPLETED,
-    "failed": JobStatus.FAILED,
-    "cancelled": JobStatus.CANCELLED,
-}
+STATUSES = Statuses(
+    {
+        "pending": JobStatus.QUEUED,
+        "in_progress": JobStatus.RUNNING,
+        "completed": JobStatus.COMPLETED,
+        "failed": JobStatus.FAILED,
+        "cancelled": JobStatus.CANCELLED,
+    }
+)
 
 FAILURES = {
     "Task timed out after 4 hours": FailureKind.TIMED_OUT,
@@ -56,14 +69,14 @@ class Task(Wire):
     created_at: Optional[Moment] = None
     updated_at: Optional[Moment] = None
     error_message: Optional[str] = None
-    credits_cost: Optional[FiniteFloat] = None
+    credits_cost: Optional[Amount] = None
     result: JsonValue = None
 
 
 class TaskItem(Task):
     """A task in a list."""
 
-    id: Annotated[str, Field(pattern=f"^{UUID}$")]
+    id: CanonicalUuid
 
 
 class TaskPage(Wire):
@@ -76,8 +89,8 @@ class TaskPage(Wire):
 class NewTask(Wire):
     """The answer to a start."""
 
-    id: Annotated[str, Field(pattern=f"^{UUID}$")]
-    agent_id: Optional[Annotated[str, Field(pattern=f"^{UUID}$")]] = None
+    id: CanonicalUuid
+    agent_id: Optional[CanonicalUuid] = None
 
 
 class Gobii(Provider):
@@ -114,30 +127,26 @@ class Gobii(Provider):
         """Look at the task, and at its result once there may be one."""
         locator = self.locator(job_id)
         path = _path(locator)
-        task = outcome = await self._find(path)
+        task = outcome = await self.http.find_model(path, Task)
         if task is None or task.status == "completed" or (task.status == "failed" and not task.error_message):
-            outcome = await self._find(f"{path}result/") or task
+            outcome = await self.http.find_model(f"{path}result/", Task) or task
         if outcome is None:
             raise self.http.not_found()
         return to_job(locator, task or outcome, outcome)
 
     async def fetch_status(self, job_id: str) -> Sighting:
         """The result's route, which says little else while the task runs."""
-        task = await self._find(f"{_path(self.locator(job_id))}result/")
-        if task is None:
-            raise self.http.not_found()
-        return Sighting(status=STATUSES.get(task.status, JobStatus.UNKNOWN), provider_status=task.status)
+        task = await self.http.get_model(f"{_path(self.locator(job_id))}result/", Task)
+        return Sighting(status=STATUSES[task.status], provider_status=task.status)
 
     async def cancel_job(self, job_id: str) -> None:
         """Mark the task as cancelled; a worker that has it may finish it nevertheless."""
-        reply = self._allowed(await self.http.post(f"{_path(self.locator(job_id))}cancel/", accept=(403, 404)))
-        if reply.status == 404:
-            raise self.http.not_found()
+        await self.http.post(f"{_path(self.locator(job_id))}cancel/")
 
     async def start_job(self, task: str, parameters: Mapping[str, JsonValue]) -> Started:
         """Make a task with this prompt; `agent` among the parameters names its agent."""
         body = {name: value for name, value in parameters.items() if name not in NEVER_SENT} | {"prompt": task}
-        reply = self._allowed(await self.http.post("/tasks/browser-use/", body=body, accept=(400, 403, 404)))
+        reply = await self.http.post("/tasks/browser-use/", body=body, accept=(400, 404))
         if reply.status == 404:
             raise self.http.missing({})
         if reply.status == 400:
@@ -147,7 +156,8 @@ class Gobii(Provider):
     async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
         """The owner's tasks with and without an agent; `cursor` is the number of a page."""
         page = page_number(cursor)
-        reply = await self._get("/tasks/browser-use/", params={"page": page, "page_size": min(limit, PAGE_SIZE)})
+        params = {"page": page, "page_size": min(limit, PAGE_SIZE)}
+        reply = await self.http.get("/tasks/browser-use/", params=params, accept=(404,))
         if reply.status == 404 and page == 1:
             raise self.http.unexpected("no list of tasks at this base URL")
         if reply.status == 404:
@@ -156,30 +166,22 @@ class Gobii(Provider):
 
     async def check_key(self) -> None:
         """Ask for an answer that every key may have."""
-        if (await self._get("/ping/")).status == 404:
-            raise self.http.unexpected("no such API at this base URL")
+        with self.http.naming_no_job():
+            await self.http.get("/ping/")
 
     def jobs_of(self, delivery: Delivery, secret: str) -> tuple[str, ...]:
         """The task. Nothing is signed."""
         del secret
         task = delivery.read(NewTask)
-        return (task.id.lower(),) if task else ()
+        return (task.id,) if task else ()
 
-    async def _find(self, path: str) -> Task | None:
-        reply = await self._get(path)
-        return None if reply.status == 404 else self.http.read(reply.json, Task)
-
-    async def _get(self, path: str, *, params: dict[str, int] | None = None) -> Reply:
-        return self._allowed(await self.http.get(path, params=params, accept=(403, 404)))
-
-    def _allowed(self, reply: Reply) -> Reply:
-        """The reply, unless it refuses the key."""
-        if reply.status == 403:
-            detail = reply.json.get("detail") if isinstance(reply.json, dict) else None
-            if isinstance(detail, str) and detail.startswith(NO_PLAN):
-                raise self.http.denied("the account has no plan that includes its API")
-            raise self.http.refused()
-        return reply
+    def forbidden(self, answer: JsonValue) -> ProviderError:
+        """That there is no plan, or that the key is refused."""
+        match answer:
+            case {"detail": str(detail)} if detail.startswith(NO_PLAN):
+                return self.http.denied("the account has no plan that includes its API")
+            case _:
+                return self.http.refused()
 
     def _refusal(self, answer: JsonValue, sent: Mapping[str, JsonValue]) -> ProviderError:
         """What a 400 to a start means."""
@@ -192,7 +194,7 @@ class Gobii(Provider):
 
 def to_job(locator: str, task: Task, outcome: Task) -> Job:
     """The task in our words. `outcome`, what `/result/` says where it was asked, is the later word."""
-    status = STATUSES.get(outcome.status, JobStatus.UNKNOWN)
+    status = STATUSES[outcome.status]
     error = outcome.error_message or task.error_message or None
     if status in (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.COMPLETED):
         # A task that was given up and then revived keeps the old words for a while.
@@ -202,7 +204,7 @@ def to_job(locator: str, task: Task, outcome: Task) -> Job:
         locator=locator if "/" in locator else "",
         status=status,
         provider_status=outcome.status,
-        title=(task.prompt or "")[:TITLE_CHARACTERS],
+        title=task.prompt or "",
         created_at=task.created_at,
         updated_at=task.updated_at,
         finished_at=task.updated_at if status.final else None,
@@ -210,29 +212,28 @@ def to_job(locator: str, task: Task, outcome: Task) -> Job:
         error=error,
         cost=None if task.credits_cost is None else Cost(amount=task.credits_cost, unit="credits"),
         failure=FAILURES.get(error or "", FailureKind.UNKNOWN) if status is JobStatus.FAILED else None,
-        has=frozenset({"result"} if outcome.result is not None else ()),
+        has=artifacts({"result": outcome.result is not None}),
     )
 
 
 def to_started(task: NewTask) -> Started:
     """The new task in our words."""
-    locator = f"{task.agent_id}/{task.id}".lower() if task.agent_id else ""
-    return Started(id=task.id.lower(), locator=locator)
+    return Started(id=task.id, locator=f"{task.agent_id}/{task.id}" if task.agent_id else "")
 
 
 def to_page(page_of_tasks: TaskPage, *, page: int) -> JobPage:
     """The page in our words. A task that slips from page to page while others come may stand in it twice."""
-    rows = {task.id.lower(): to_row(task) for task in page_of_tasks.results}
+    rows = {task.id: to_row(task) for task in page_of_tasks.results}
     return JobPage(jobs=tuple(rows.values()), cursor=str(page + 1) if page_of_tasks.next else None)
 
 
 def to_row(task: TaskItem) -> JobRow:
     """The task in one line."""
     return JobRow(
-        id=task.id.lower(),
-        status=STATUSES.get(task.status, JobStatus.UNKNOWN),
+        id=task.id,
+        status=STATUSES[task.status],
         provider_status=task.status,
-        title=(task.prompt or "")[:TITLE_CHARACTERS],
+        title=task.prompt or "",
         created_at=task.created_at,
         updated_at=task.updated_at,
     )

@@ -23,18 +23,16 @@ Quirk: a malformed id is a 422; 403 to a start may be about the agent's environm
 Quirk: sessions go 30 days after their end by default; other limits on requests are unknown.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Annotated
-from urllib.parse import SplitResult, unquote
+from urllib.parse import unquote
 
-from pydantic import Field, FiniteFloat, JsonValue
+from pydantic import Field, JsonValue
 
-from ..errors import JobNotFoundError, NotAvailableError
+from ..errors import JobNotFoundError, NotAvailableError, ProviderError
 from ..jobs import (
-    TITLE_CHARACTERS,
     Artifact,
     Change,
     Cost,
@@ -53,21 +51,38 @@ from ..jobs import (
     Sighting,
     Started,
 )
-from ..screenshots import fetch_linked, from_base64
-from .base import UUID, Delivery, Optional, Provider, Wire, page_number, signs, web_links
+from ..reported import as_text
+from ..screenshots import fetch_linked
+from .base import (
+    UUID,
+    Amount,
+    CanonicalUuid,
+    Delivery,
+    Optional,
+    Provider,
+    Query,
+    Statuses,
+    Wire,
+    artifacts,
+    page_number,
+    signs,
+    web_links,
+)
 
-STATUSES = {
-    "queued": JobStatus.QUEUED,
-    "pending": JobStatus.QUEUED,
-    "running": JobStatus.RUNNING,
-    "paused": JobStatus.PAUSED,
-    "idle": JobStatus.WAITING_FOR_INPUT,
-    "awaiting_tool_results": JobStatus.WAITING_FOR_INPUT,
-    "completed": JobStatus.COMPLETED,
-    "failed": JobStatus.FAILED,
-    "timed_out": JobStatus.FAILED,
-    "interrupted": JobStatus.CANCELLED,
-}
+STATUSES = Statuses(
+    {
+        "queued": JobStatus.QUEUED,
+        "pending": JobStatus.QUEUED,
+        "running": JobStatus.RUNNING,
+        "paused": JobStatus.PAUSED,
+        "idle": JobStatus.WAITING_FOR_INPUT,
+        "awaiting_tool_results": JobStatus.WAITING_FOR_INPUT,
+        "completed": JobStatus.COMPLETED,
+        "failed": JobStatus.FAILED,
+        "timed_out": JobStatus.FAILED,
+        "interrupted": JobStatus.CANCELLED,
+    }
+)
 
 FAILURES = {
     "environment_error": FailureKind.PROVIDER_FAULT,
@@ -87,6 +102,8 @@ AGENT = "h/web-surfer-pro"
 EVENTS_A_PAGE = 100
 SESSIONS_A_PAGE = 100
 MOST_PAGES = 100
+MOST_EVENTS = 10**9
+"""No index is higher."""
 LONGEST_POLL = 60
 TEXT_CHARACTERS = 2000
 IMAGE = "[image]"
@@ -148,7 +165,7 @@ class Session(Wire):
 class NewSession(Wire):
     """The answer to a start."""
 
-    id: Annotated[str, Field(pattern=f"^{UUID}$")]
+    id: CanonicalUuid
 
 
 class SessionSummary(Wire):
@@ -183,7 +200,6 @@ class Said(Wire):
     answer: JsonValue = None
     caller_id: Optional[str] = None
     content: JsonValue = None
-    direction: Optional[str] = None
     error: Optional[str] = None
     flow: Optional[str] = None
     image: Optional[Image] = None
@@ -215,14 +231,14 @@ class SessionEvent(Wire):
 class Metrics(Wire):
     """What a session has used."""
 
-    total_cost: Optional[FiniteFloat] = None
+    total_cost: Optional[Amount] = None
 
 
 class Changes(Wire):
     """What has happened in a session since an index."""
 
     status: str
-    first_index: Optional[Annotated[int, Field(ge=0)]] = None
+    first_index: Optional[Annotated[int, Field(ge=0, lt=MOST_EVENTS)]] = None
     new_events: Optional[list[Optional[SessionEvent]]] = None
     metrics: Optional[Metrics] = None
 
@@ -230,7 +246,7 @@ class Changes(Wire):
 class ToldSession(Wire):
     """The session that a webhook is about."""
 
-    session_id: Annotated[str, Field(pattern=f"^{UUID}$")]
+    session_id: CanonicalUuid
 
 
 class Told(Wire):
@@ -252,23 +268,15 @@ class HCompany(Provider):
     example_id = "8f0c2d4e-6a1b-4c3d-9e5f-7a8b9c0d1e2f"
     id_form = "a session's UUID"
     id_pattern = re.compile(UUID)
+    link_path = re.compile(rf"/(?:agent-view|sessions|trajectories)/({UUID})(?=/|\Z)")
     statuses = STATUSES
     link_hosts = frozenset({"agp.hcompany.ai", "agp.eu.hcompany.ai", "platform.hcompany.ai", "platform.eu.hcompany.ai"})
-
-    def canonical_id(self, text: str) -> str:
-        """The UUID in small letters."""
-        return super().canonical_id(text).lower()
-
-    def id_from_link(self, link: SplitResult) -> str | None:
-        """The session in a link of the API or to its agent view."""
-        found = re.search(rf"/(?:agent-view|sessions|trajectories)/({UUID})(?=/|\Z)", link.path)
-        return found[1] if found else None
 
     async def fetch_job(self, job_id: str) -> Job:
         """The session and, once it is over or has answered, what it has cost."""
         job_id = self.canonical_id(job_id)
         session = await self.http.get_model(_path(job_id), Session)
-        settled = session.status.status == "idle" or to_status(session.status.status).final
+        settled = session.status.status == "idle" or STATUSES[session.status.status].final
         return to_job(job_id, session, await self._cost(job_id) if settled else None)
 
     async def fetch_status(self, job_id: str) -> Sighting:
@@ -305,7 +313,7 @@ class HCompany(Provider):
     async def pause_job(self, job_id: str) -> None:
         """Hold a session that is neither over nor held."""
         job_id = self.canonical_id(job_id)
-        status = to_status((await self._status(job_id)).status)
+        status = STATUSES[(await self._status(job_id)).status]
         if status.final or status is JobStatus.PAUSED:
             raise self.http.conflict()
         await self.http.post(f"{_path(job_id)}/pause")
@@ -313,7 +321,7 @@ class HCompany(Provider):
     async def resume_job(self, job_id: str) -> None:
         """Let a held session go on."""
         job_id = self.canonical_id(job_id)
-        if to_status((await self._status(job_id)).status) is not JobStatus.PAUSED:
+        if STATUSES[(await self._status(job_id)).status] is not JobStatus.PAUSED:
             raise self.http.conflict()
         await self.http.post(f"{_path(job_id)}/resume")
 
@@ -324,14 +332,10 @@ class HCompany(Provider):
     async def start_job(self, task: str, parameters: Mapping[str, JsonValue]) -> Started:
         """Start a session with this first message; `agent` among the parameters names or describes its agent."""
         body = {"agent": AGENT, **parameters, "messages": task}
-        reply = await self.http.post(SESSIONS, body=body, accept=(403, 404))
+        reply = await self.http.post(SESSIONS, body=body, accept=(404,))
         if reply.status == 404:
             raise self.http.missing(parameters)
-        if reply.status == 403:
-            if "environment_not_public" in problems(reply.json):
-                raise self.http.denied("the agent's environment is not open to this organization")
-            raise self.http.refused()
-        return to_started(self.http.read(reply.json, NewSession))
+        return Started(id=self.http.read(reply.json, NewSession).id)
 
     async def fetch_screenshot(self, job_id: str, index: int) -> Picture:
         """One of the screenshots that the agent saw."""
@@ -340,10 +344,10 @@ class HCompany(Provider):
     async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
         """The key's sessions; `cursor` is the number of a page. One limit has to be kept from page to page."""
         page, size = page_number(cursor), min(limit, SESSIONS_A_PAGE)
-        params: dict[str, str | int] = {"page": page, "size": size, "sort": "-created_at"}
+        params: Query = {"page": page, "size": size, "sort": "-created_at"}
         with self.http.naming_no_job():
             sessions = await self.http.get_model(SESSIONS, SessionPage, params=params)
-        return to_page(sessions, following=page + 1 if page * size < sessions.total else None)
+        return to_page(sessions, cursor=str(page + 1) if page * size < sessions.total else None)
 
     async def check_key(self) -> None:
         """Ask how many sessions may run at once, which takes a key."""
@@ -359,24 +363,26 @@ class HCompany(Provider):
         if not signs(secret, delivery.headers.get("x-h-webhook-signature", ""), [message]):
             return ()
         told = delivery.read(Told)
-        return (told.data.session_id.lower(),) if told else ()
+        return (told.data.session_id,) if told else ()
+
+    def forbidden(self, answer: JsonValue) -> ProviderError:
+        """That an agent's environment is closed, or that the key is refused."""
+        if "environment_not_public" in problems(answer):
+            return self.http.denied("the agent's environment is not open to this organization")
+        return self.http.refused()
 
     async def _status(self, job_id: str) -> SessionStatus:
         return await self.http.get_model(f"{_path(job_id)}/status", SessionStatus)
 
     async def _changes(self, job_id: str, first: int, *, wait: int) -> Changes | None:
         """A page of events; None when there are none."""
-        params: dict[str, str | int] = {"from_index": first, "limit": EVENTS_A_PAGE, "include_events": "true"}
-        return await self._read_changes(job_id, params | {"wait_for_seconds": wait})
+        query: Query = {"from_index": first, "limit": EVENTS_A_PAGE, "include_events": "true", "wait_for_seconds": wait}
+        return await self.http.find_model(f"{_path(job_id)}/changes", Changes, params=query, missing=(204,))
 
     async def _cost(self, job_id: str) -> float | None:
-        params: dict[str, str | int] = {"from_index": 0, "include_events": "false", "wait_for_seconds": 0}
-        changes = await self._read_changes(job_id, params)
+        query: Query = {"from_index": 0, "include_events": "false", "wait_for_seconds": 0}
+        changes = await self.http.find_model(f"{_path(job_id)}/changes", Changes, params=query, missing=(204,))
         return changes.metrics.total_cost if changes and changes.metrics else None
-
-    async def _read_changes(self, job_id: str, params: Mapping[str, str | int]) -> Changes | None:
-        reply = await self.http.get(f"{_path(job_id)}/changes", params=params)
-        return None if reply.status == 204 else self.http.read(reply.json, Changes)
 
     async def _screenshots(self, job_id: str) -> list[str]:
         """The sources of all that there are, oldest first."""
@@ -389,7 +395,7 @@ class HCompany(Provider):
             more = page.has_more and int(page.cursor or 0) > first
             first = int(page.cursor or 0)
         if not found:
-            raise NotAvailableError("screenshots", to_status((await self._status(job_id)).status).value)
+            raise NotAvailableError("screenshots", STATUSES[(await self._status(job_id)).status].value)
         return found
 
     async def _picture(self, source: str) -> bytes | None:
@@ -404,35 +410,25 @@ class HCompany(Provider):
             return await self.http.download_image(link)
         if re.match(r"(?i)https?:", source):
             return await self.http.download_image(source)
-        if (image := from_base64(source)) is None:
-            raise self.http.unexpected("a screenshot that is no image")
-        return image
-
-
-def to_status(word: str) -> JobStatus:
-    """What a status word means."""
-    return STATUSES.get(word, JobStatus.UNKNOWN)
+        return self.http.decoded_image(source)
 
 
 def to_sighting(word: str) -> Sighting:
     """The status word in our words."""
-    return Sighting(status=to_status(word), provider_status=word)
+    return Sighting(status=STATUSES[word], provider_status=word)
 
 
 def to_job(job_id: str, session: Session, cost: float | None) -> Job:
     """A session in our words."""
-    said, status = session.status, to_status(session.status.status)
+    said, status = session.status, STATUSES[session.status.status]
     settled = status.final or said.status == "idle"
     result = without_images(session.latest_answer) if settled else None
     goal_met = GOAL_MET.get(said.outcome or "") if settled else None
     question = to_question(said, session.latest_answer)
     links = to_links(session)
-    kinds = {link.kind for link in links}
     there: dict[Artifact, bool] = {
         "result": result is not None,
         "screenshots": bool(said.steps),
-        "live_view": "live_view" in kinds,
-        "recording": "recording" in kinds,
         "question": question is not None,
     }
     return Job(
@@ -450,7 +446,7 @@ def to_job(job_id: str, session: Session, cost: float | None) -> Job:
         goal_met=goal_met,
         goal_met_by=None if goal_met is None else "agent",
         failure=to_failure(said) if status is JobStatus.FAILED else None,
-        has=frozenset(thing for thing, is_there in there.items() if is_there),
+        has=artifacts(there, links),
         links=links,
     )
 
@@ -486,7 +482,7 @@ def pending_call(said: SessionStatus) -> ToolCall | None:
 
 def to_links(session: Session) -> tuple[Link, ...]:
     """The agent view, which is live until the end and a replay from then on."""
-    final = to_status(session.status.status).final
+    final = STATUSES[session.status.status].final
     return web_links(("recording" if final else "live_view", session.agent_view_url))
 
 
@@ -494,31 +490,26 @@ def to_title(messages: JsonValue) -> str:
     """The first message: a string, a message, or a list of messages."""
     match messages:
         case str():
-            return messages[:TITLE_CHARACTERS]
+            return messages
         case {"message": str(message)}:
-            return message[:TITLE_CHARACTERS]
+            return message
         case [first, *_]:
             return to_title(first)
         case _:
             return ""
 
 
-def to_started(session: NewSession) -> Started:
-    """The new session in our words."""
-    return Started(id=session.id.lower())
-
-
-def to_page(sessions: SessionPage, *, following: int | None) -> JobPage:
+def to_page(sessions: SessionPage, *, cursor: str | None) -> JobPage:
     """A page in our words; a session that slips to the next while others come may stand in both."""
     rows = tuple(to_row(item) for item in sessions.items if re.fullmatch(UUID, item.id))
-    return JobPage(jobs=rows, cursor=None if following is None else str(following))
+    return JobPage(jobs=rows, cursor=cursor)
 
 
 def to_row(session: SessionSummary) -> JobRow:
     """A session in a list, in our words."""
     return JobRow(
         id=session.id.lower(),
-        status=to_status(session.status),
+        status=STATUSES[session.status],
         provider_status=session.status,
         title=to_title(session.first_message),
         created_at=session.created_at,
@@ -606,9 +597,7 @@ def to_text(value: JsonValue) -> str:
     """A value as text of bounded length, without images."""
     if value is None:
         return ""
-    bare = without_images(value)
-    text = bare if isinstance(bare, str) else json.dumps(bare, ensure_ascii=False, separators=(",", ":"))
-    return text[:TEXT_CHARACTERS]
+    return as_text(without_images(value))[:TEXT_CHARACTERS]
 
 
 def without_images(value: JsonValue) -> JsonValue:

@@ -20,11 +20,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import SplitResult
 
 from pydantic import Field, JsonValue, StrictBool
 
-from ..errors import InvalidArgumentError, NotAvailableError
+from ..errors import InvalidArgumentError, NotAvailableError, ProviderError
 from ..jobs import (
     Artifact,
     Event,
@@ -38,15 +37,17 @@ from ..jobs import (
     Started,
 )
 from ..screenshots import place_of
-from .base import MAX_BODY_BYTES, Optional, Provider, Reply, Wire, web_links
+from .base import Optional, Provider, Statuses, Wire, artifacts, web_links
 
-STATUSES = {
-    "pending": JobStatus.QUEUED,
-    "running": JobStatus.RUNNING,
-    "completed": JobStatus.COMPLETED,
-    "failed": JobStatus.FAILED,
-    "stopped": JobStatus.CANCELLED,
-}
+STATUSES = Statuses(
+    {
+        "pending": JobStatus.QUEUED,
+        "running": JobStatus.RUNNING,
+        "completed": JobStatus.COMPLETED,
+        "failed": JobStatus.FAILED,
+        "stopped": JobStatus.CANCELLED,
+    }
+)
 
 AGENTS = (
     *("browser-use", "hyper-agent", "cua", "claude-computer-use"),
@@ -188,8 +189,12 @@ class Task(Wire):
 
     @property
     def steps(self) -> list[JsonValue]:
-        """Its steps as they come."""
-        return (self.data or TaskData()).steps or []
+        """Its steps as they come; one that is told again at once, word for word and with its time, is still the same."""
+        steps: list[JsonValue] = []
+        for step in (self.data or TaskData()).steps or []:
+            if not (steps and step == steps[-1] and to_step(step).ended_at):
+                steps.append(step)
+        return steps
 
 
 class TaskStatus(Wire):
@@ -223,15 +228,12 @@ class Hyperbrowser(Provider):
     example_id = "browser-use/7b2c5f80-3f0d-4a63-9c1e-8d4f6a1b2c3d"
     id_form = "agent/id, such as browser-use/uuid or cua/uuid"
     id_pattern = re.compile(f"(?:{'|'.join(AGENTS)})/{TASK}")
+    link_path = re.compile(rf"/task/({id_pattern.pattern})(?:/(?:status|stop))?/?\Z")
+    """Links of the dashboard and the live view have no id."""
     statuses = STATUSES
     link_hosts = frozenset({"app.hyperbrowser.ai"})
     capability_hosts = frozenset({"hyperbrowser.ai"})
     events_with_job = True
-
-    def id_from_link(self, link: SplitResult) -> str | None:
-        """The agent and the id in a link of the API; those of the dashboard and the live view have none."""
-        found = re.search(rf"/task/({self.id_pattern.pattern})(?:/(?:status|stop))?/?\Z", link.path)
-        return found[1] if found else None
 
     async def fetch_job(self, job_id: str) -> Job:
         """The task with all its steps."""
@@ -240,13 +242,12 @@ class Hyperbrowser(Provider):
 
     async def fetch_status(self, job_id: str) -> Sighting:
         """Its status word, without the steps."""
-        reply = await self._get(f"/task/{self.canonical_id(job_id)}/status")
-        word = self.http.read(reply.json, TaskStatus).status
-        return Sighting(status=STATUSES.get(word, JobStatus.UNKNOWN), provider_status=word)
+        word = (await self.http.get_model(f"/task/{self.canonical_id(job_id)}/status", TaskStatus)).status
+        return Sighting(status=STATUSES[word], provider_status=word)
 
     async def cancel_job(self, job_id: str) -> None:
         """Stop the task."""
-        reply = self._allowed(await self.http.put(f"/task/{self.canonical_id(job_id)}/stop", accept=(400, 403)))
+        reply = await self.http.put(f"/task/{self.canonical_id(job_id)}/stop", accept=(400,))
         if reply.status == 400 or self.http.read(reply.json or {}, Stopped).success is False:
             raise self.http.conflict()
 
@@ -256,45 +257,41 @@ class Hyperbrowser(Provider):
         agent = body.pop("agent", AGENTS[0])
         if agent not in AGENTS:
             raise InvalidArgumentError("parameters_json", f"must have one of these as `agent`: {', '.join(AGENTS)}")
-        reply = self._allowed(await self.http.post(f"/task/{agent}", body=body, accept=(403, 404)))
+        reply = await self.http.post(f"/task/{agent}", body=body, accept=(404,))
         if reply.status == 404:
             raise self.http.missing(parameters)
-        return to_started(str(agent), self.http.read(reply.json, NewTask))
+        return Started(id=f"{agent}/{self.http.read(reply.json, NewTask).jobId}")
 
     async def fetch_screenshot(self, job_id: str, index: int) -> Picture:
         """One of those that stand in the steps."""
         task = await self._task(self.canonical_id(job_id))
         found = [step.screenshot for step in map(to_step, task.steps) if step.screenshot]
         if not found:
-            raise NotAvailableError("screenshots", STATUSES.get(task.status, JobStatus.UNKNOWN).value)
+            raise NotAvailableError("screenshots", STATUSES[task.status].value)
         place = place_of(index, len(found))
         return Picture(data=self.http.decoded_image(found[place]), index=place, count=len(found))
 
     async def check_key(self) -> None:
         """Ask for a task that nobody has."""
-        reply = await self._get(f"/task/{AGENTS[0]}/{NO_TASK}/status", accept=(404,))
+        reply = await self.http.get(f"/task/{AGENTS[0]}/{NO_TASK}/status", accept=(404,))
         if reply.status == 404 and not isinstance(reply.json, dict):
             raise self.http.unexpected("no such API at this base URL")
 
     async def _task(self, job_id: str) -> Task:
-        return self.http.read((await self._get(f"/task/{job_id}", most=MOST_TASK_BYTES)).json, Task)
+        return await self.http.get_model(f"/task/{job_id}", Task, most=MOST_TASK_BYTES)
 
-    async def _get(self, path: str, *, accept: tuple[int, ...] = (), most: int = MAX_BODY_BYTES) -> Reply:
-        return self._allowed(await self.http.get(path, accept=(*accept, 403), most=most))
-
-    def _allowed(self, reply: Reply) -> Reply:
-        """The reply, unless it is a refusal."""
-        if reply.status == 403:
-            answer = reply.json if isinstance(reply.json, dict) else {}
-            if "API_KEY_SCOPE_DENIED" in (answer.get("code"), answer.get("error")):
-                raise self.http.denied("the key's scope does not include the agents")
-            raise self.http.refused()
-        return reply
+    def forbidden(self, answer: JsonValue) -> ProviderError:
+        """That the key's scope is too narrow, or that it is refused."""
+        match answer:
+            case {"code": "API_KEY_SCOPE_DENIED"} | {"error": "API_KEY_SCOPE_DENIED"}:
+                return self.http.denied("the key's scope does not include the agents")
+            case _:
+                return self.http.refused()
 
 
 def to_job(job_id: str, task: Task) -> Job:
     """A task in our words."""
-    status = STATUSES.get(task.status, JobStatus.UNKNOWN)
+    status = STATUSES[task.status]
     steps = [*map(to_step, task.steps)]
     events = tuple(to_event(step, raw, place) for place, (step, raw) in enumerate(zip(steps, task.steps, strict=True)))
     result = task.data.finalResult if task.data and status.final else None
@@ -303,7 +300,6 @@ def to_job(job_id: str, task: Task) -> Job:
     there: dict[Artifact, bool] = {
         "result": result is not None,
         "screenshots": any(step.screenshot for step in steps),
-        "live_view": bool(links),
     }
     return Job(
         id=job_id,
@@ -315,15 +311,10 @@ def to_job(job_id: str, task: Task) -> Job:
         goal_met=goal_met,
         goal_met_by=None if goal_met is None else "agent",
         failure=FailureKind.UNKNOWN if status is JobStatus.FAILED else None,
-        has=frozenset(thing for thing, is_there in there.items() if is_there),
+        has=artifacts(there, links),
         events=events,
         links=links,
     )
-
-
-def to_started(agent: str, task: NewTask) -> Started:
-    """The new task in our words."""
-    return Started(id=f"{agent}/{task.jobId}")
 
 
 def to_step(raw: JsonValue) -> Step:

@@ -23,15 +23,12 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Annotated
-from urllib.parse import SplitResult
 
 from pydantic import Field, JsonValue, RootModel
 from pydantic_core import from_json
 
 from ..errors import InvalidArgumentError, NotAvailableError
 from ..jobs import (
-    TITLE_CHARACTERS,
-    Artifact,
     Change,
     Event,
     EventKind,
@@ -46,14 +43,16 @@ from ..jobs import (
     Sighting,
     Started,
 )
-from .base import MAX_BODY_BYTES, Optional, Provider, Wire, page_number, web_links
+from .base import MAX_BODY_BYTES, Optional, Provider, Statuses, Wire, artifacts, in_words, page_number, web_links
 
-STATUSES = {
-    "queued": JobStatus.QUEUED,
-    "running": JobStatus.RUNNING,
-    "succeeded": JobStatus.COMPLETED,
-    "failed": JobStatus.FAILED,
-}
+STATUSES = Statuses(
+    {
+        "queued": JobStatus.QUEUED,
+        "running": JobStatus.RUNNING,
+        "succeeded": JobStatus.COMPLETED,
+        "failed": JobStatus.FAILED,
+    }
+)
 
 ID = r"[0-9a-z]{20,32}"
 INVOCATIONS_A_PAGE = 100
@@ -145,6 +144,8 @@ class Kernel(Provider):
     example_id = "rr33xuugxj9h0bkf1rdt2bet"
     id_form = "24 small letters and digits"
     id_pattern = re.compile(ID)
+    link_path = re.compile(rf"/invocations/({ID})(?=/|\Z)")
+    """The form of the dashboard's links is unknown."""
     statuses = STATUSES
     capability_hosts = frozenset({"onkernel.com"})
     stop_reads_as_failure = True
@@ -173,7 +174,7 @@ class Kernel(Provider):
             NotAvailableError: it has not ended yet.
         """
         job_id = self.canonical_id(job_id)
-        status = to_status((await self._invocation(job_id)).status)
+        status = STATUSES[(await self._invocation(job_id)).status]
         if not status.final:
             raise NotAvailableError("log", status.value)
         lines: deque[str] = deque()
@@ -203,7 +204,7 @@ class Kernel(Provider):
     async def cancel_job(self, job_id: str) -> None:
         """Mark the invocation as failed, which stops it, unless it is over."""
         job_id = self.canonical_id(job_id)
-        if to_status((await self._invocation(job_id)).status).final:
+        if STATUSES[(await self._invocation(job_id)).status].final:
             raise self.http.conflict()
         await self.http.patch(f"/invocations/{job_id}", body={"status": "failed"})
 
@@ -223,17 +224,12 @@ class Kernel(Provider):
         with self.http.naming_no_job():
             found = await self.http.get_model("/invocations", Invocations, params={"limit": size, "offset": offset})
         following = offset + len(found.root)
-        return to_page(found.root, following=following if len(found.root) >= size else None)
+        return to_page(found.root, cursor=str(following) if len(found.root) >= size else None)
 
     async def check_key(self) -> None:
         """List one invocation."""
         with self.http.naming_no_job():
             await self.http.get_model("/invocations", Invocations, params={"limit": 1})
-
-    def id_from_link(self, link: SplitResult) -> str | None:
-        """The invocation in a link of the API; the form of the dashboard's links is unknown."""
-        found = re.search(rf"/invocations/({ID})(?=/|\Z)", link.path)
-        return found[1] if found else None
 
     async def _invocation(self, job_id: str) -> Invocation:
         return await self.http.get_model(f"/invocations/{job_id}", Invocation)
@@ -245,23 +241,14 @@ class Kernel(Provider):
                 yield self.http.read(event, StreamEvent)
 
     async def _replays(self, session_id: str) -> tuple[Link, ...]:
-        reply = await self.http.get(f"/browsers/{session_id}/replays", accept=(404,))
-        if reply.status == 404:
-            return ()
-        replays = self.http.read(reply.json, Replays).root
-        return web_links(*(("recording", replay.replay_view_url) for replay in replays if replay))
-
-
-def to_status(word: str) -> JobStatus:
-    """What a status word means."""
-    return STATUSES.get(word, JobStatus.UNKNOWN)
+        replays = await self.http.find_model(f"/browsers/{session_id}/replays", Replays) or Replays([])
+        return web_links(*(("recording", replay.replay_view_url) for replay in replays.root if replay))
 
 
 def to_job(job_id: str, invocation: Invocation) -> Job:
     """An invocation in our words."""
-    status = to_status(invocation.status)
+    status = STATUSES[invocation.status]
     result = to_result(invocation.output) if status.final else None
-    there: dict[Artifact, bool] = {"result": result is not None, "log": status.final}
     return Job(
         id=job_id,
         status=status,
@@ -272,7 +259,7 @@ def to_job(job_id: str, invocation: Invocation) -> Job:
         result=result,
         error=(invocation.status_reason or None) if status is JobStatus.FAILED else None,
         failure=FailureKind.UNKNOWN if status is JobStatus.FAILED else None,
-        has=frozenset(thing for thing, is_there in there.items() if is_there),
+        has=artifacts({"result": result is not None, "log": status.final}),
     )
 
 
@@ -290,7 +277,7 @@ def to_result(output: str | None) -> JsonValue:
 
 def to_title(invocation: Invocation) -> str:
     """The action's name, as a start takes it."""
-    return "/".join(filter(None, [invocation.app_name, invocation.action_name]))[:TITLE_CHARACTERS]
+    return "/".join(filter(None, [invocation.app_name, invocation.action_name]))
 
 
 def create_body(task: str, parameters: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -310,17 +297,17 @@ def create_body(task: str, parameters: Mapping[str, JsonValue]) -> dict[str, Jso
     return body
 
 
-def to_page(invocations: Iterable[InvocationItem], *, following: int | None) -> JobPage:
+def to_page(invocations: Iterable[InvocationItem], *, cursor: str | None) -> JobPage:
     """A page in our words, without what has an id of another form."""
     rows = tuple(to_row(invocation) for invocation in invocations if re.fullmatch(ID, invocation.id))
-    return JobPage(jobs=rows, cursor=None if following is None else str(following))
+    return JobPage(jobs=rows, cursor=cursor)
 
 
 def to_row(invocation: InvocationItem) -> JobRow:
     """An invocation in a list, in our words."""
     return JobRow(
         id=invocation.id,
-        status=to_status(invocation.status),
+        status=STATUSES[invocation.status],
         provider_status=invocation.status,
         title=to_title(invocation),
         started_at=invocation.started_at,
@@ -335,7 +322,7 @@ def to_change(event: StreamEvent, *, again: int = 0) -> Change:
             return Change()
         case "invocation_state":
             word = event.invocation.status if event.invocation else None
-            return Change(sighting=Sighting(status=to_status(word), provider_status=word) if word else None)
+            return Change(sighting=Sighting(status=STATUSES[word], provider_status=word) if word else None)
         case "log":
             return _told(event, EventKind.LOG, again, text=event.message)
         case "error":
@@ -349,7 +336,7 @@ def _told(event: StreamEvent, kind: EventKind, again: int = 0, /, **said: str | 
     """An event known by its time and type; only a line moves the cursor, since `since` is about lines."""
     # The first moment of the year 1 is how some servers write that there is none.
     at = event.timestamp if event.timestamp and event.timestamp.year > 1 else None
-    reported: dict[str, JsonValue] = {name: text[:TEXT_CHARACTERS] for name, text in said.items() if text}
+    reported = in_words(**{name: text and text[:TEXT_CHARACTERS] for name, text in said.items()})
     key = f"{at and at.isoformat()} {event.event}" + f" {again}" * bool(again)
     told = Event(key=key, kind=kind, at=at, reported=reported, exact=False)
     cursor = at.isoformat() if at and event.event == "log" else None

@@ -29,13 +29,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
-from urllib.parse import SplitResult
 
 from pydantic import Field, JsonValue, RootModel
 
 from ..errors import InvalidArgumentError, NotAvailableError
 from ..jobs import (
-    TITLE_CHARACTERS,
     Artifact,
     Event,
     EventKind,
@@ -51,20 +49,23 @@ from ..jobs import (
     Question,
     Started,
 )
+from ..reported import OPTION_CHARACTERS, clean
 from ..screenshots import fetch_linked
-from .base import Delivery, Model, Optional, Provider, Wire, page_number, signs, web_links
+from .base import Delivery, Optional, Provider, Statuses, Wire, artifacts, in_words, line, page_number, signs, web_links
 
-STATUSES = {
-    "created": JobStatus.QUEUED,
-    "queued": JobStatus.QUEUED,
-    "running": JobStatus.RUNNING,
-    "paused": JobStatus.WAITING_FOR_INPUT,
-    "completed": JobStatus.COMPLETED,
-    "failed": JobStatus.FAILED,
-    "terminated": JobStatus.FAILED,
-    "timed_out": JobStatus.FAILED,
-    "canceled": JobStatus.CANCELLED,
-}
+STATUSES = Statuses(
+    {
+        "created": JobStatus.QUEUED,
+        "queued": JobStatus.QUEUED,
+        "running": JobStatus.RUNNING,
+        "paused": JobStatus.WAITING_FOR_INPUT,
+        "completed": JobStatus.COMPLETED,
+        "failed": JobStatus.FAILED,
+        "terminated": JobStatus.FAILED,
+        "timed_out": JobStatus.FAILED,
+        "canceled": JobStatus.CANCELLED,
+    }
+)
 
 FAILURES = {
     "failed": FailureKind.UNKNOWN,
@@ -233,16 +234,12 @@ class Skyvern(Provider):
     example_id = "wr_599668486403217730"
     id_form = "wr_, tsk_ or tsk_v2_ and a number"
     id_pattern = re.compile(RUN)
+    link_path = re.compile(rf"/({RUN})(?=/|\Z)")
     statuses = STATUSES
     link_hosts = frozenset({"app.skyvern.com"})
     cancel_is_provisional = True
     lists_tasks = False
     webhook_proof = "key"
-
-    def id_from_link(self, link: SplitResult) -> str | None:
-        """The run in a link of the API or dashboard, which stands behind its agent where that is named too."""
-        found = re.findall(rf"/({RUN})(?=/|\Z)", link.path)
-        return found[-1] if found else None
 
     async def fetch_job(self, job_id: str) -> Job:
         """The run and, while it waits for a person, the block that asks."""
@@ -257,8 +254,9 @@ class Skyvern(Provider):
         job_id = self.canonical_id(job_id)
         if not TASK.fullmatch(job_id):
             return to_events(timeline_events(reversed(await self._timeline(job_id))))
-        steps = await self._list_of_task(f"/api/v1/tasks/{job_id}/steps", Steps)
-        actions = await self._list_of_task(f"/api/v1/tasks/{job_id}/actions", Actions)
+        # These routes are unpublished, so there may be none.
+        steps = await self.http.find_model(f"/api/v1/tasks/{job_id}/steps", Steps) or Steps([])
+        actions = await self.http.find_model(f"/api/v1/tasks/{job_id}/actions", Actions) or Actions([])
         return to_events([*map(step_event, filter(None, steps.root)), *map(action_event, filter(None, actions.root))])
 
     async def fetch_links(self, job_id: str) -> tuple[Link, ...]:
@@ -294,7 +292,7 @@ class Skyvern(Provider):
             reply = await self.http.post("/v1/run/tasks", body={**parameters, "prompt": task}, accept=(404,))
             if reply.status == 404:
                 raise self.http.missing(parameters)
-        return to_started(self.http.read(reply.json, NewRun))
+        return Started(id=self.http.read(reply.json, NewRun).run_id)
 
     async def fetch_screenshot(self, job_id: str, index: int) -> Picture:
         """One of the last few."""
@@ -306,7 +304,7 @@ class Skyvern(Provider):
         if number > MOST_PAGES:
             return JobPage(jobs=())
         runs = await self.http.get_model("/v1/runs", Runs, params={"page": number, "page_size": size})
-        return to_page(runs.root, following=number + 1 if len(runs.root) >= size and number < MOST_PAGES else None)
+        return to_page(runs.root, cursor=str(number + 1) if len(runs.root) >= size and number < MOST_PAGES else None)
 
     async def check_key(self) -> None:
         """List one run."""
@@ -325,13 +323,8 @@ class Skyvern(Provider):
 
     async def _timeline(self, job_id: str) -> list[Item]:
         """The timeline, newest first; empty for a kind of run that has none."""
-        reply = await self.http.get(f"/v1/runs/{job_id}/timeline", accept=(400,))
-        return [] if reply.status == 400 else [*filter(None, self.http.read(reply.json, Timeline).root)]
-
-    async def _list_of_task(self, path: str, model: type[Model]) -> Model:
-        """A list of an unpublished route; empty where there is no such route."""
-        reply = await self.http.get(path, accept=(404,))
-        return self.http.read([] if reply.status == 404 else reply.json, model)
+        timeline = await self.http.find_model(f"/v1/runs/{job_id}/timeline", Timeline, missing=(400,))
+        return [*filter(None, timeline.root)] if timeline else []
 
     async def _screenshots(self, job_id: str) -> list[str]:
         """Links to those that there are, oldest first."""
@@ -343,7 +336,7 @@ class Skyvern(Provider):
 
 def to_status(run: Run | RunItem) -> JobStatus:
     """What the status word means beside what else is told."""
-    status = STATUSES.get(run.status, JobStatus.UNKNOWN)
+    status = STATUSES[run.status]
     return JobStatus.QUEUED if status is JobStatus.FAILED and run.retry_pending else status
 
 
@@ -354,13 +347,9 @@ def to_job(job_id: str, run: Run, question: Question | None) -> Job:
         status = JobStatus.PAUSED
     request = run.run_request or RunRequest()
     result = unsigned(run.output) if status.final else None
-    kinds = {link.kind for link in to_links(run)}
     there: dict[Artifact, bool] = {
         "result": result is not None,
         "screenshots": bool(to_screenshots(run)),
-        "live_view": "live_view" in kinds,
-        "recording": "recording" in kinds,
-        "downloads": "download" in kinds,
         "question": question is not None,
     }
     gave_up = status is JobStatus.FAILED and run.status == "terminated"
@@ -369,7 +358,7 @@ def to_job(job_id: str, run: Run, question: Question | None) -> Job:
         session=run.browser_session_id or "",
         status=status,
         provider_status=run.status,
-        title=(request.title or request.prompt or "")[:TITLE_CHARACTERS],
+        title=request.title or request.prompt or "",
         created_at=run.created_at,
         started_at=run.started_at,
         updated_at=run.modified_at,
@@ -380,19 +369,14 @@ def to_job(job_id: str, run: Run, question: Question | None) -> Job:
         goal_met=False if gave_up else None,
         goal_met_by="agent" if gave_up else None,
         failure=FAILURES.get(run.status) if status is JobStatus.FAILED else None,
-        has=frozenset(thing for thing, is_there in there.items() if is_there),
+        has=artifacts(there, to_links(run)),
     )
 
 
-def to_started(run: NewRun) -> Started:
-    """The new run in our words."""
-    return Started(id=run.run_id)
-
-
-def to_page(runs: Iterable[RunItem], *, following: int | None) -> JobPage:
+def to_page(runs: Iterable[RunItem], *, cursor: str | None) -> JobPage:
     """A page in our words, without what has an id of another form."""
     rows = tuple(to_row(run) for run in runs if re.fullmatch(RUN, run.run_id))
-    return JobPage(jobs=rows, cursor=None if following is None else str(following))
+    return JobPage(jobs=rows, cursor=cursor)
 
 
 def to_row(run: RunItem) -> JobRow:
@@ -401,7 +385,7 @@ def to_row(run: RunItem) -> JobRow:
         id=run.run_id,
         status=to_status(run),
         provider_status=run.status,
-        title=(run.title or "")[:TITLE_CHARACTERS],
+        title=run.title or "",
         created_at=run.created_at,
         started_at=run.started_at,
         updated_at=run.finished_at,
@@ -419,19 +403,23 @@ def to_question(timeline: Iterable[Item]) -> Question | None:
 
 
 def approves(question: Question, answer: str) -> bool:
-    """Whether an answer is the one that lets the run go on."""
-    yes, no = (option.strip().casefold() for option in question.options)
-    return answer.strip().casefold() == yes != no
+    """Whether an answer is the one that lets the run go on, in its own words or as they are shown."""
+    yes, no = ({_plainly(option), _plainly(clean(option, OPTION_CHARACTERS))} for option in question.options)
+    return _plainly(answer) in yes - no
+
+
+def _plainly(said: str) -> str:
+    return said.strip().casefold()
 
 
 def to_links(run: Run) -> tuple[Link, ...]:
     """What a run links to, each with its end where the link tells it."""
-    links = web_links(
+    return web_links(
         ("live_view", None if to_status(run).final else run.app_url),
         ("recording", run.recording_url),
         *(("download", file.url) for file in run.downloaded_files or [] if file),
+        expiry=to_expiry,
     )
-    return tuple(link.model_copy(update={"expires_at": to_expiry(link.url)}) for link in links)
 
 
 def to_expiry(url: str) -> datetime | None:
@@ -491,7 +479,7 @@ def block_event(block: Block) -> Event:
         block.block_type,
         EventKind.QUESTION if asks else EventKind.STEP,
         block.created_at,
-        text=block.instructions if asks and block.instructions else _line(block.block_type, purpose),
+        text=block.instructions if asks and block.instructions else line(block.block_type, purpose),
         label=block.label,
         status=block.status,
         url=block.final_url or block.url,
@@ -501,7 +489,7 @@ def block_event(block: Block) -> Event:
 
 def action_event(action: Action) -> Event:
     """An action in our words."""
-    text = _line(action.action_type, action.intention or action.reasoning)
+    text = line(action.action_type, action.intention or action.reasoning)
     at, status = action.created_at, action.status
     return _event(action.action_id, action.action_type, EventKind.STEP, at, text=text, status=status)
 
@@ -520,17 +508,13 @@ def step_event(step: Step) -> Event:
     return _event(step.step_id, "step", EventKind.STEP, step.created_at, text=text, status=step.status)
 
 
-def _line(what: str | None, purpose: str | None) -> str:
-    return ": ".join(part for part in (what, purpose) if part)
-
-
 def _event(key: str | None, what: str | None, kind: EventKind, at: datetime | None, **said: str | None) -> Event:
     """An event, known by its id or, without one, by its time and type."""
     return Event(
         key=key or f"{at} {what}",
         kind=kind,
         at=at,
-        reported={name: text for name, text in said.items() if text},
+        reported=in_words(**said),
         exact=bool(key),
     )
 

@@ -23,9 +23,9 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field, FiniteFloat, JsonValue, StrictBool
+from pydantic import Field, JsonValue, StrictBool
 
 from ..errors import (
     InvalidArgumentError,
@@ -36,8 +36,6 @@ from ..errors import (
     RateLimitedError,
 )
 from ..jobs import (
-    TITLE_CHARACTERS,
-    Artifact,
     Event,
     EventKind,
     FailureKind,
@@ -51,15 +49,17 @@ from ..jobs import (
     Started,
 )
 from ..screenshots import place_of
-from .base import MAX_BODY_BYTES, Optional, Provider, Reply, Wire, web_links
+from .base import Amount, Optional, Provider, Statuses, Wire, artifacts, in_words, web_links
 
-STATUSES = {
-    "PENDING": JobStatus.QUEUED,
-    "RUNNING": JobStatus.RUNNING,
-    "COMPLETED": JobStatus.COMPLETED,
-    "FAILED": JobStatus.FAILED,
-    "CANCELLED": JobStatus.CANCELLED,
-}
+STATUSES = Statuses(
+    {
+        "PENDING": JobStatus.QUEUED,
+        "RUNNING": JobStatus.RUNNING,
+        "COMPLETED": JobStatus.COMPLETED,
+        "FAILED": JobStatus.FAILED,
+        "CANCELLED": JobStatus.CANCELLED,
+    }
+)
 
 FAILURES = {
     "SITE_BLOCKED": FailureKind.SITE_BLOCKED,
@@ -92,7 +92,7 @@ class RunError(Wire):
     code: Optional[str] = None
     message: Optional[str] = None
     category: Optional[str] = None
-    retry_after: Optional[Annotated[FiniteFloat, Field(ge=0)]] = None
+    retry_after: Optional[Amount] = None
 
     @property
     def kind(self) -> str:
@@ -200,23 +200,19 @@ class TinyFish(Provider):
     example_id = "a1b2c3d4-e5f6-7890-abcd-ef1234567890"
     id_form = "uuid"
     id_pattern = re.compile(RUN)
+    link_path = re.compile(rf"/v1/runs/(?!batch(?:/|\Z))({RUN})(?:/cancel)?/?\Z")
     statuses = STATUSES
     link_hosts = frozenset({"stream.agent.tinyfish.ai"})
     capability_hosts = frozenset({"stream.agent.tinyfish.ai", "stream.mino.ai", "unikraft.app"})
 
-    def id_from_link(self, link: SplitResult) -> str | None:
-        """The run in a link of the API."""
-        found = re.search(rf"/v1/runs/(?!batch(?:/|\Z))({RUN})(?:/cancel)?/?\Z", link.path)
-        return found[1] if found else None
-
     async def fetch_job(self, job_id: str) -> Job:
         """The run with all its steps."""
         job_id = self.canonical_id(job_id)
-        return to_job(job_id, self.http.read((await self._get(f"/v1/runs/{job_id}")).json, Run))
+        return to_job(job_id, await self.http.get_model(f"/v1/runs/{job_id}", Run))
 
     async def cancel_job(self, job_id: str) -> None:
         """Cancel the run."""
-        reply = self._allowed(await self.http.post(f"/v1/runs/{self.canonical_id(job_id)}/cancel", accept=(400, 403)))
+        reply = await self.http.post(f"/v1/runs/{self.canonical_id(job_id)}/cancel", accept=(400,))
         if reply.status == 400 or self.http.read(reply.json or {}, Cancelled).status in ("COMPLETED", "FAILED"):
             raise self.http.conflict()
 
@@ -229,55 +225,43 @@ class TinyFish(Provider):
             )
         begin: dict[str, JsonValue] = {"url": address[0]} if address else {}
         body = {**begin, **parameters, "goal": task}
-        reply = self._allowed(await self.http.post("/v1/automation/run-async", body=body, accept=(403, 404)))
+        reply = await self.http.post("/v1/automation/run-async", body=body, accept=(404,))
         if reply.status == 404:
             raise self.http.missing({})
         run = self.http.read(reply.json, NewRun)
         if run.run_id is None:
             raise self._refusal(run.error)
-        return to_started(run.run_id)
+        return Started(id=run.run_id)
 
     async def fetch_screenshot(self, job_id: str, index: int) -> Picture:
         """One of those that the steps have."""
         path, params = f"/v1/runs/{self.canonical_id(job_id)}", {"screenshots": "base64"}
-        run = self.http.read((await self._get(path, params=params, most=MOST_RUN_BYTES)).json, Run)
+        run = await self.http.get_model(path, Run, params=params, most=MOST_RUN_BYTES)
         found = [step.screenshot for step in run.ordered_steps if step.screenshot]
         if not found:
-            raise NotAvailableError("screenshots", STATUSES.get(run.status, JobStatus.UNKNOWN).value)
+            raise NotAvailableError("screenshots", STATUSES[run.status].value)
         place = place_of(index, len(found))
         return Picture(data=self.http.decoded_image(found[place]), index=place, count=len(found))
 
     async def list_jobs(self, cursor: str | None, limit: int) -> JobPage:
         """Runs of the key's account."""
-        params: dict[str, str | int] = {"limit": min(limit, RUNS_A_PAGE)}
-        if cursor is not None:
-            params["cursor"] = cursor
+        params = {"limit": min(limit, RUNS_A_PAGE), "cursor": cursor}
         reply = await self.http.get("/v1/runs", params=params, accept=(403, 404, 405))
         if reply.status != 200 and not code_of(reply.json):
             raise self.http.denied("there is no list of runs at this base URL")
-        return to_page(self.http.read(self._allowed(reply).json, RunPage))
+        if reply.status == 403:
+            raise self.forbidden(reply.json)
+        return to_page(self.http.read(reply.json, RunPage))
 
     async def check_key(self) -> None:
         """Ask for a run that nobody has."""
-        reply = await self._get(f"/v1/runs/{NO_RUN}", accept=(404,))
+        reply = await self.http.get(f"/v1/runs/{NO_RUN}", accept=(404,))
         if reply.status == 404 and not code_of(reply.json):
             raise self.http.unexpected("no such API at this base URL")
 
-    async def _get(
-        self,
-        path: str,
-        *,
-        params: Mapping[str, str | int] | None = None,
-        accept: tuple[int, ...] = (),
-        most: int = MAX_BODY_BYTES,
-    ) -> Reply:
-        return self._allowed(await self.http.get(path, params=params, accept=(*accept, 403), most=most))
-
-    def _allowed(self, reply: Reply) -> Reply:
-        """The reply, unless it refuses the account something."""
-        if reply.status == 403:
-            raise self._denial(code_of(reply.json))
-        return reply
+    def forbidden(self, answer: JsonValue) -> ProviderError:
+        """That the account may not, or that the key is refused."""
+        return self._denial(code_of(answer))
 
     def _denial(self, code: str) -> ProviderError:
         """What a refusal to an account means."""
@@ -318,22 +302,16 @@ def code_of(answer: JsonValue) -> str:
 
 def to_job(job_id: str, run: Run) -> Job:
     """A run in our words."""
-    status = STATUSES.get(run.status, JobStatus.UNKNOWN)
+    status = STATUSES[run.status]
     steps = run.ordered_steps
     result = run.result if status.final else None
     links = to_links(run, status)
-    kinds = {link.kind for link in links}
     missed = status is JobStatus.COMPLETED and run.misfit
-    there: dict[Artifact, bool] = {
-        "result": result is not None,
-        "live_view": "live_view" in kinds,
-        "recording": "recording" in kinds,
-    }
     return Job(
         id=job_id,
         status=status,
         provider_status=run.status,
-        title=(run.goal or "")[:TITLE_CHARACTERS],
+        title=run.goal or "",
         created_at=run.created_at,
         started_at=run.started_at,
         finished_at=run.finished_at if status.final else None,
@@ -343,7 +321,7 @@ def to_job(job_id: str, run: Run) -> Job:
         goal_met=False if missed else None,
         goal_met_by="judge" if missed else None,
         failure=to_failure(run) if status is JobStatus.FAILED else None,
-        has=frozenset(thing for thing, is_there in there.items() if is_there),
+        has=artifacts({"result": result is not None}, links),
         events=tuple(map(to_event, steps)),
         links=links,
     )
@@ -363,8 +341,8 @@ def to_failure(run: Run) -> FailureKind:
 
 def to_links(run: Run, status: JobStatus) -> tuple[Link, ...]:
     """The live view while there is something to see, and the recording."""
-    links = web_links(("live_view", None if status.final else run.streaming_url), ("recording", run.video_url))
-    return tuple(link.model_copy(update={"expires_at": to_expiry(link.url)}) for link in links)
+    live_view = None if status.final else run.streaming_url
+    return web_links(("live_view", live_view), ("recording", run.video_url), expiry=to_expiry)
 
 
 def to_expiry(url: str) -> datetime | None:
@@ -375,11 +353,6 @@ def to_expiry(url: str) -> datetime | None:
         return since + timedelta(seconds=int(signed["X-Amz-Expires"][0]))
     except (KeyError, ValueError, OverflowError):
         return None
-
-
-def to_started(run_id: str) -> Started:
-    """The new run in our words."""
-    return Started(id=run_id)
 
 
 def to_page(page: RunPage) -> JobPage:
@@ -395,9 +368,9 @@ def to_row(run: RunItem) -> JobRow:
     """A run in a list, in our words."""
     return JobRow(
         id=run.run_id,
-        status=STATUSES.get(run.status, JobStatus.UNKNOWN),
+        status=STATUSES[run.status],
         provider_status=run.status,
-        title=(run.goal or "")[:TITLE_CHARACTERS],
+        title=run.goal or "",
         created_at=run.created_at,
         started_at=run.started_at,
         updated_at=run.finished_at,
@@ -406,12 +379,11 @@ def to_row(run: RunItem) -> JobRow:
 
 def to_event(step: Step) -> Event:
     """A step in our words, known by its id or, without one, by its time."""
-    said = {"text": step.action, "status": step.status, "duration": step.duration}
     return Event(
         key=step.id or f"{step.timestamp} step",
         kind=EventKind.STEP,
         at=step.timestamp,
-        reported={name: text for name, text in said.items() if text},
+        reported=in_words(text=step.action, status=step.status, duration=step.duration),
         exact=bool(step.id),
     )
 

@@ -5,6 +5,7 @@ Sentences here are ours alone; text of runs, providers and pages stands under `r
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -16,11 +17,12 @@ from .. import errors, providers
 from ..acting import Acted
 from ..diagnosis import EVENTS_READ, Diagnosis, Repetition, Verdict
 from ..jobs import FailureKind, Job, JobRef, JobStatus, KeyState, Link, LoggedEvent
+from ..reported import as_text, cut, shown
 from ..settings import Settings
 from ..store import Record
 from ..tracker import Tracker
 from ..views import AccountView, EventsView, JobList, JobView, ResultView, Screenshot, Waited
-from .sentences import explain, where_keys_go
+from .sentences import explain, shut, where_keys_go
 
 Answer = dict[str, Any]
 
@@ -34,6 +36,8 @@ EVENTS_BYTES = 100 * 1024
 """What a page of events may weigh: it goes out twice, and the SDK's client gives up a stream at 1 MiB at once."""
 EVIDENCE_BYTES = 500
 """How much of each of a run's own words a diagnosis shows."""
+BARE_WORD = re.compile(r"[A-Za-z0-9_.-]+")
+"""What more than this makes up a provider's status word is a text, and stands under `reported`."""
 FILL_IN = "..."
 """Stands in a call for what only a person can say."""
 
@@ -140,12 +144,12 @@ def _job_answer(view: JobView, outcome: str = "", **told: Any) -> Answer:
         job=view.reference,
         status=job.status.value,
         final=job.status.final,
-        provider_status=job.provider_status or None,
+        provider_status=job.provider_status if BARE_WORD.fullmatch(job.provider_status) else None,
         summary=" ".join(filter(None, [outcome, _summary(view, record)])),
         next_step=_next_step(view, record),
         started_at=_time(job.started_at or job.created_at),
         updated_at=_time(job.updated_at),
-        finished_at=_time(job.finished_at),
+        finished_at=_time(job.finished_at) if job.status.final else None,
         elapsed_seconds=_elapsed(view, job),
         events_seen=record.events,
         cost=job.cost and {"amount": job.cost.amount, "unit": job.cost.unit},
@@ -160,7 +164,8 @@ def _job_answer(view: JobView, outcome: str = "", **told: Any) -> Answer:
         **told,
     )
     room = (ENDED_BYTES if job.status.final else GOING_BYTES) - _weight(answer)
-    reported = _texts(view, job, room) | _question(job) | _result(view)
+    reported = _odd_word(job)
+    reported |= _texts(view, job, room - _weight(reported)) | _question(job) | _result(view)
     return answer | ({"reported": reported} if reported else {})
 
 
@@ -271,6 +276,7 @@ def diagnosis_answer(view: JobView, found: Diagnosis) -> Answer:
             queue_seconds=_rounded(found.queued),
             stalled_seconds=_up(view.stalled_seconds),
             repeated=_repeated(found.repetition),
+            error_mentions=list(found.mentions) or None,
             inferred=found.inferred or None,
             stale=view.stale or None,
         ),
@@ -309,17 +315,19 @@ def job_row(record: Record) -> Answer:
 
 def accounts_answer(accounts: list[AccountView], tracker: Tracker) -> Answer:
     """The accounts; never a key."""
-    rows = [
-        _without_absent(
+    rows = []
+    for account in accounts:
+        closed = account.closed(accounts)
+        row = _without_absent(
             account=account.name,
             provider=account.provider.name,
             abilities=abilities(account.provider.name, tracker.settings),
             key=account.key.value,
-            key_variable=account.key_variable if account.key is not KeyState.WORKS else None,
-            problem=account.problem and explain(account.problem, tracker),
+            key_variable=account.key_variable if account.key is not KeyState.WORKS and not closed else None,
+            problem=explain(account.problem, tracker) if account.problem and not closed else None,
+            note=shut(account) if closed else None,
         )
-        for account in accounts
-    ]
+        rows.append(row)
     hint = None if rows else f"No account is configured. {where_keys_go()}"
     store = tracker.store_problem and explain(tracker.store_problem, tracker)
     return _without_absent(accounts=rows, hint=hint, store_problem=store)
@@ -487,6 +495,11 @@ def _texts(view: JobView, job: Job, room: int) -> Answer:
     return texts
 
 
+def _odd_word(job: Job) -> Answer:
+    word = job.provider_status
+    return {"provider_status": word} if word and not BARE_WORD.fullmatch(word) else {}
+
+
 def _short_event(event: LoggedEvent, most: int) -> Answer:
     text = event.reported.get("text") or event.reported.get("status")
     return _without_absent(
@@ -506,16 +519,12 @@ def _result(view: JobView) -> Answer:
     if view.result is None:
         return {}
     if _fits_inline(view.result):
-        return {"result": view.result}
-    return {"result_preview": _text(view.result)[:PREVIEW_CHARACTERS]}
+        return {"result": shown(view.result)}
+    return {"result_preview": shown(as_text(view.result)[:PREVIEW_CHARACTERS])}
 
 
 def _fits_inline(result: JsonValue) -> bool:
-    return len(_text(result)) <= INLINE_RESULT_CHARACTERS
-
-
-def _text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return len(as_text(result)) <= INLINE_RESULT_CHARACTERS
 
 
 def _failure(job: Job) -> str | None:
@@ -558,9 +567,7 @@ def _count(number: int, noun: str) -> str:
 
 def _cut(text: str | None, most: int) -> str | None:
     """The text in at most so many bytes, None when there is none."""
-    if not text or len(encoded := text.encode(errors="replace")) <= most:
-        return text or None
-    return encoded[: most - 3].decode(errors="ignore") + "\N{HORIZONTAL ELLIPSIS}"
+    return cut(text, most, most) if text else None
 
 
 def _weight(answer: Answer) -> int:

@@ -36,14 +36,24 @@ from ..tracker import Tracker
 from . import prompts
 from .answers import INSTRUCTIONS, PRETEND_INSTRUCTIONS
 from .completions import Completions
-from .failures import INTERRUPTED, MISFIT, STOPPING, bad_argument, cancelled_here, expected, misfit
+from .failures import (
+    INTERRUPTED,
+    MISFIT,
+    READS_ONLY,
+    STOPPING,
+    bad_argument,
+    cancelled_here,
+    expected,
+    misfit,
+    misspelt,
+)
 from .notify import Updates
 from .open_waits import OpenWaits
 from .resources import TEMPLATES, Resources
+from .scopes import may_act
 from .sentences import explain
 from .task_news import TaskNews
 from .tasks import Tasks
-from .tokens import may_act
 from .tools import listed
 
 PONDERING_SECONDS = 86400.0
@@ -62,6 +72,7 @@ class Server(MCPServer[Any]):
         completions = Completions(tracker)
         actor = Actor(tracker)
         tools, waits = listed(tracker, actor), OpenWaits(tracker, actor)
+        self._parameters = {tool.name: tuple(tool.parameters["properties"]) for tool in tools}
         pretend = tracker.settings.pretend
         super().__init__(
             "mcp-browserjobs",
@@ -111,7 +122,9 @@ class Server(MCPServer[Any]):
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None
     ) -> CallToolResult | InputRequiredResult:
         if not may_act() and name not in [tool.name for tool in await self.list_tools()]:
-            raise ToolError("This token allows to read only.")
+            raise ToolError(READS_ONLY)
+        if wrong := misspelt(arguments, self._parameters.get(name, ())):
+            raise ToolError(explain(wrong, self.tracker))
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:

@@ -22,7 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import ConfigError
 from ..settings import Settings
-from .tokens import READ, SCOPES, Tokens
+from .scopes import READ, SCOPES
+from .tokens import Tokens
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """The names of this machine for itself."""

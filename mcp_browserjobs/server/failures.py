@@ -2,14 +2,18 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
 
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from pydantic import ValidationError
 
 from ..errors import BrowserJobsError, InvalidArgumentError
 
+SIMILAR = 0.75
+"""How alike two names are, of which one may be the other misspelt: `job_id` is not `job`."""
 INTERRUPTED = "Something that this call waited for was interrupted; call again."
+READS_ONLY = "This token allows to read only."
 STOPPING = "This server was told to stop. The runs go on; call again when it is back."
 MISFIT = (
     "What the client sent back does not fit the form that it was given, so nothing was done; "
@@ -39,6 +43,16 @@ def bad_argument(error: ValidationError) -> InvalidArgumentError:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     problem = "is missing" if first["type"] == "missing" else re.sub(r"^\w+ should ", "must ", first["msg"])
     return InvalidArgumentError(str(first["loc"][0]), problem)
+
+
+def misspelt(arguments: Collection[str], parameters: Collection[str]) -> InvalidArgumentError | None:
+    """The first argument that is nearly one of the parameters; other unknown ones are frameworks', and let pass."""
+    missing = [parameter for parameter in parameters if parameter not in arguments]
+    for argument in arguments:
+        if argument not in parameters and argument.isidentifier():
+            for meant in get_close_matches(argument.lower(), missing, 1, SIMILAR):
+                return InvalidArgumentError(argument, f"is no argument of this tool; {meant} is")
+    return None
 
 
 def cancelled_here() -> bool:

@@ -1,6 +1,5 @@
-"""What a process that serves does for itself: where it logs to, how much it may have open, and that it ends."""
+"""What a process that serves does for itself: how much it may have open, and that it ends."""
 
-import logging
 import os
 import sys
 import threading
@@ -11,17 +10,6 @@ if sys.platform != "win32":
 LAST_SECONDS = 1.5
 OTHER_FILES = 128
 """So many may be open beside connections that come in: the store, connections to providers."""
-
-
-def log_to_stderr() -> None:
-    """Set up before the SDK does so in its own way, which would tell the address of every request."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("mcp_browserjobs").setLevel(logging.INFO)
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
-    # What strangers do wrong is told to them; here it would only repeat their words, as often as they like.
-    logging.getLogger("mcp").setLevel(logging.ERROR)
-    logging.getLogger("mcp.server.sse").setLevel(logging.CRITICAL)
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
 
 def room_for(connections: int) -> int:

@@ -1,6 +1,5 @@
 """The resources: what a person or a host can read by URI. Each has a tool that says the same."""
 
-import json
 import re
 
 from mcp.server.lowlevel.helper_types import ReadResourceContents
@@ -9,6 +8,7 @@ from mcp.types import Resource, ResourceTemplate
 
 from .. import errors
 from ..errors import BrowserJobsError, InvalidArgumentError
+from ..reported import as_text
 from ..tracker import Tracker
 from ..views import JobList
 from . import uris
@@ -138,7 +138,7 @@ class Resources:
     async def _result(self, address: uris.Address) -> ReadResourceContents:
         result = await self._tracker.result(address.job, most=MOST_BYTES)
         value = result.value
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        text = as_text(value)
         if result.text is not None or len(text.encode()) > MOST_BYTES:
             raise ResourceError("The result is too long to be read whole; read it in slices with get_job_result.")
         return ReadResourceContents(text, TEXT if isinstance(value, str) else JSON)

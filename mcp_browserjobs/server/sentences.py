@@ -2,11 +2,17 @@
 
 import json
 import math
+from collections.abc import Sequence
 
 from .. import errors, providers
 from ..errors import BrowserJobsError
 from ..jobs import JobStatus
+from ..reported import clean
 from ..tracker import Tracker
+from ..views import AccountView
+
+ASKED_CHARACTERS = 80
+"""So much is repeated of what somebody asked for."""
 
 
 def explain(error: BrowserJobsError, tracker: Tracker) -> str:
@@ -30,6 +36,8 @@ def explain(error: BrowserJobsError, tracker: Tracker) -> str:
             return _unknown_reference(tracker)
         case errors.AmbiguousReferenceError(references=references):
             return f"Several accounts know that id; name one of {', '.join(references)}."
+        case errors.NoneFoundError(problems=problems):
+            return _none_found(problems, tracker)
         case errors.StoreError(path=path, problem=problem):
             return (
                 f"The store {path} cannot be used ({problem}), so nothing is remembered between restarts; "
@@ -103,6 +111,19 @@ def _no_answers(error: errors.NotSupportedError, tracker: Tracker) -> str:
         filled = json.dumps({parameter: error.session or "..."})
         onward = f"start_job with parameters_json={json.dumps(filled)} goes on from there"
     return f"{at} takes no answers: a person acts in the live view, see get_job_links, and {onward}."
+
+
+def shut(account: AccountView) -> str:
+    """What is said of an account whose API is no longer there."""
+    return f"{account.provider.title} is no longer open to this key, which says nothing about the key."
+
+
+def _none_found(problems: Sequence[tuple[str, BrowserJobsError]], tracker: Tracker) -> str:
+    """Which jobs cannot be looked up, and why: what goes for several is said once."""
+    asked: dict[str, list[str]] = {}
+    for text, problem in problems:
+        asked.setdefault(explain(problem, tracker), []).append(json.dumps(clean(text, ASKED_CHARACTERS)))
+    return " ".join(f"{', '.join(texts)}: {sentence}" for sentence, texts in asked.items())
 
 
 def _unknown_account(account: str, tracker: Tracker) -> str:

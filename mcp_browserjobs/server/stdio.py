@@ -16,9 +16,10 @@ from typing import cast
 import anyio
 from mcp.server.stdio import stdio_server
 
+from .. import logs
 from ..tracker import Tracker
 from .app import Server, build
-from .process import be_gone_soon, log_to_stderr
+from .process import be_gone_soon
 
 LONGEST_LINE = 64 * 1024 * 1024
 ORPHAN_SECONDS = 0.5
@@ -30,7 +31,8 @@ log = logging.getLogger(__name__)
 
 async def serve_stdio(tracker: Tracker) -> None:
     """Serve one client over stdin and stdout, until it closes stdin or the process is told to stop."""
-    log_to_stderr()
+    # Before the SDK does so in its own way, which would tell the address of every request.
+    logs.set_up(tracker.settings.log_level or "warning", lines=True)
     server = build(tracker)
     low = server._lowlevel_server  # noqa: SLF001 - the public way takes no stdin that can be let go of
     try:

@@ -19,10 +19,10 @@ from pydantic import Field, ValidationError
 
 from ..store import Task
 from ..watch.groups import ungrouped
-from .failures import MISFIT
+from .failures import MISFIT, READS_ONLY
 from .open_waits import OpenWaits, State, new
+from .scopes import may_act
 from .standing import Asked
-from .tokens import may_act
 from .tools.answer_job_question import can_be_asked
 
 TASKS = "io.modelcontextprotocol/tasks"
@@ -31,7 +31,6 @@ REVISIONS = frozenset({"2026-07-28"})
 PLAIN_SECONDS = 3.0
 """A wait that is over after so long is answered plainly."""
 UNKNOWN = "There is no such task, or it has expired."
-READS_ONLY = "This token allows to read only."
 
 Request = ServerRequestContext[Any, Any]
 

@@ -8,13 +8,10 @@ from urllib.parse import urlsplit
 import anyio
 import anyio.to_thread
 import jwt
-from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.auth.provider import AccessToken
 
 from ..settings import OAuth, Settings
-
-READ, ACT = "jobs:read", "jobs:act"
-SCOPES = [READ, ACT]
+from .scopes import READ, SCOPES
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Those of which the issuer alone has the key that signs."""
@@ -31,27 +28,19 @@ WELL_KNOWN = (".well-known/oauth-authorization-server", ".well-known/openid-conf
 log = logging.getLogger(__name__)
 
 
-def may_act() -> bool:
-    """Whether who asks now may change something: everybody but those whose token lacks that scope."""
-    token = get_access_token()
-    return token is None or ACT in token.scopes
-
-
 class Tokens:
     """Tells good tokens from others, for the SDK's BearerAuthBackend."""
 
     def __init__(self, settings: Settings) -> None:
         known = ((settings.token, "token", SCOPES), (settings.read_token, "read-token", [READ]))
-        self._known = [
-            (token.get_secret_value().encode(), client, list(scopes)) for token, client, scopes in known if token
-        ]
+        self._known = [(token, client, list(scopes)) for token, client, scopes in known if token]
         self._issuer = Issuer(settings.oauth) if settings.oauth else None
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """What the token allows, and whom; None when it is not good."""
         given, found = token.encode(errors="surrogatepass"), None
         for expected, client, scopes in self._known:
-            if compare_digest(given, expected):
+            if compare_digest(given, expected.get_secret_value().encode()):
                 found = AccessToken(token="", client_id=client, scopes=scopes)
         if found or self._issuer is None or len(token) > LONGEST_TOKEN:
             return found

@@ -20,12 +20,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, Router
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from .. import logs
 from ..errors import ConfigError
 from ..tracker import Tracker
 from . import doors, hooks
 from .app import Server, build
 from .presence import Streams, ask_for_the_silent
-from .process import be_gone_soon, log_to_stderr, room_for
+from .process import be_gone_soon, room_for
 
 Transport = Literal["http", "sse"]
 
@@ -51,15 +52,10 @@ async def serve_http(tracker: Tracker, transport: Transport, host: str, port: in
     Raises:
         ConfigError: other machines would be let in without a token, or the address cannot be listened at.
     """
-    log_to_stderr()
+    # Before the SDK does so in its own way, which would tell the address of every request.
+    logs.set_up(tracker.settings.log_level or "info", lines=True)
     doors.check_host(tracker.settings, host)
-    try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-            raise ConfigError("--host", "is no address of this machine") from None
-        raise ConfigError("--port", f"cannot be used ({error.strerror}); choose another") from None
-    ask_for_the_silent(listener)
+    listener = listen(host, port)
     room = room_for(MOST_CONNECTIONS)
     server = build(tracker)
     config = uvicorn.Config(
@@ -77,6 +73,24 @@ async def serve_http(tracker: Tracker, transport: Transport, host: str, port: in
     log.info("serving on http://%s:%s%s", doors.in_url(host), listener.getsockname()[1], PATHS[transport])
     async with server.running():
         await _Web(server, config, room).serve([listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the address.
+
+    Raises:
+        ConfigError: it cannot be listened at.
+    """
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise ConfigError("--host", "is no address of this machine") from None
+        raise ConfigError("--port", f"cannot be used ({error.strerror}); choose another") from None
+    ask_for_the_silent(listener)
+    # Whoever is accepted has it too. Without it, an answer waits 40 ms for an acknowledgement of its beginning.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 class _Web(uvicorn.Server):

@@ -37,6 +37,7 @@ from .asteroid_objects import (
     signed,
     status_of,
 )
+from .requests import moment_in, object_in
 from .script import Json, PretendJob
 from .stories import STORIES
 from .vendor import Answer, RefusedError, Vendor
@@ -321,13 +322,8 @@ def _changed(job: PretendJob, status: str) -> Response:
 
 
 async def _body_of(request: Request) -> dict[str, Json]:
-    try:
-        body = await request.json()
-    except ValueError:
-        raise _refused(request, 400, "The body is not valid JSON") from None
-    if not isinstance(body, dict):
-        raise _refused(request, 400, "The body must be an object")
-    return body
+    no_json = _refused(request, 400, "The body is not valid JSON")
+    return await object_in(request, no_json, _refused(request, 400, "The body must be an object"))
 
 
 def _check(request: Request, body: Mapping[str, Json]) -> None:
@@ -363,14 +359,8 @@ def _words_in(request: Request, field: str, words: Sequence[str]) -> list[str]:
 
 
 def _moment_in(request: Request, field: str) -> datetime | None:
-    text = request.query_params.get(field)
-    try:
-        moment = None if text is None else datetime.fromisoformat(text)
-    except ValueError:
-        raise _invalid(request, field, "must be a date and a time") from None
-    if moment is not None and moment.tzinfo is None:
-        raise _invalid(request, field, "must have an offset")
-    return moment
+    no_time = _invalid(request, field, "must be a date and a time")
+    return moment_in(request, field, no_time, _invalid(request, field, "must have an offset"))
 
 
 def _pair_in(request: Request, text: str) -> tuple[str, Json]:

@@ -3,7 +3,6 @@
 Not known, and so of our own making: the body for a wrong key, and that links last as long everywhere as in API v3.
 """
 
-import json
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -12,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .pictures import picture
-from .script import Json, PretendJob, State
+from .script import Json, PretendJob, State, as_text
 from .vendor import Vendor, address, refused
 
 PICTURE = "/pictures/{id}/{number:int}.png"
@@ -114,7 +113,7 @@ def cost(job: PretendJob, state: State) -> str:
 
 def text(result: Json) -> str | None:
     """A result as the text that these APIs make of it."""
-    return result if result is None or isinstance(result, str) else json.dumps(result)
+    return None if result is None else as_text(result)
 
 
 def time(moment: datetime) -> str:

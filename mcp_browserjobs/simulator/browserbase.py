@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .browserbase_objects import PAGE, PROJECT, STATUS, downloads, live_view, logs, messages, replays, run_object
+from .requests import moment_in, object_in
 from .script import Ask, Json, PretendJob
 from .vendor import Answer, RefusedError, Vendor
 
@@ -105,11 +106,8 @@ class Browserbase(Vendor):
         return JSONResponse(run_object(self._run(request)))
 
     async def messages(self, request: Request) -> Response:
-        found, since, limit = (
-            messages(self._run(request)),
-            request.query_params.get("since"),
-            _number_in(request, "limit"),
-        )
+        found = messages(self._run(request))
+        since, limit = request.query_params.get("since"), _number_in(request, "limit")
         rest = found[_after(since, [each["id"] for each in found], "since") :]
         page = rest if request.query_params.get("all") == "true" else rest[:limit]
         return JSONResponse({"data": page, "nextSince": page[-1]["id"] if page else since})
@@ -164,16 +162,13 @@ class Browserbase(Vendor):
             UUID(name)
         except ValueError:
             raise _refused(400, "runId must be a UUID") from None
-        job = self.world.find(self.name, name)
-        if job is None or job.id != name:
-            raise _refused(404, "Run not found")
-        return job
+        return self.job(name, unknown=_refused(404, "Run not found"))
 
     def _session(self, request: Request) -> PretendJob:
-        name = request.path_params["session_id"]
-        job = self.world.find(self.name, name)
-        if job is None or job.named("session") != name or job.state().started_at is None:
-            raise _refused(404, "Session not found")
+        unknown = _refused(404, "Session not found")
+        job = self.job(request.path_params["session_id"], "session", unknown=unknown)
+        if job.state().started_at is None:
+            raise unknown
         return job
 
 
@@ -182,13 +177,7 @@ def _refused(status: int, message: str) -> RefusedError:
 
 
 async def _body_of(request: Request) -> dict[str, Json]:
-    try:
-        body = await request.json()
-    except ValueError:
-        raise _refused(400, "Body is not valid JSON") from None
-    if not isinstance(body, dict):
-        raise _refused(400, "Body must be an object")
-    return body
+    return await object_in(request, _refused(400, "Body is not valid JSON"), _refused(400, "Body must be an object"))
 
 
 def _task_in(body: dict[str, Json]) -> str:
@@ -206,14 +195,8 @@ def _number_in(request: Request, field: str) -> int:
 
 
 def _moment_in(request: Request, field: str) -> datetime | None:
-    text = request.query_params.get(field)
-    try:
-        moment = None if text is None else datetime.fromisoformat(text)
-    except ValueError:
-        raise _refused(400, f"{field} must be a date and a time") from None
-    if moment is not None and moment.tzinfo is None:
-        raise _refused(400, f"{field} must have an offset")
-    return moment
+    no_time = _refused(400, f"{field} must be a date and a time")
+    return moment_in(request, field, no_time, _refused(400, f"{field} must have an offset"))
 
 
 def _after(name: str | None, names: Sequence[Json], field: str) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from starlette.requests import Request
 
 from .pictures import picture
-from .script import Happening, Json, Phase, PretendJob, State
+from .script import Happening, Json, Phase, PretendJob, State, as_text
 from .vendor import address
 
 STATUS: dict[Phase, str] = {
@@ -137,7 +137,7 @@ def _result(state: State) -> Json:
         return None
     lasted = _milliseconds(state.finished_at) - _milliseconds(state.started_at)
     steps = sum(each.what == "step" for each in state.happenings)
-    return {"output": state.result, "summary": _text(state.result), "stepsTaken": steps, "taskDuration": lasted}
+    return {"output": state.result, "summary": as_text(state.result), "stepsTaken": steps, "taskDuration": lasted}
 
 
 def _messages_of(job: PretendJob, each: Happening, result: Json) -> list[tuple[str, Json]]:
@@ -166,12 +166,8 @@ def _messages_of(job: PretendJob, each: Happening, result: Json) -> list[tuple[s
             reply: Json = {"type": "text", "value": each.text}
             return [("tool", [{"type": "tool-result", **call, "toolName": "pause", "output": reply}])]
         case "finished":
-            return [("assistant", _text(result))]
+            return [("assistant", as_text(result))]
     return []
-
-
-def _text(result: Json) -> str:
-    return result if isinstance(result, str) else json.dumps(result)
 
 
 def _milliseconds(moment: datetime) -> int:

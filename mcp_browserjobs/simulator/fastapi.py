@@ -5,6 +5,7 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from .requests import object_in
 from .script import Json
 from .vendor import RefusedError, refused
 
@@ -16,13 +17,9 @@ def invalid(*where: str | int, say: str, kind: str) -> RefusedError:
 
 async def body_of(request: Request) -> dict[str, Json]:
     """The JSON object that was sent."""
-    try:
-        body = await request.json()
-    except ValueError:
-        raise invalid("body", say="JSON decode error", kind="json_invalid") from None
-    if not isinstance(body, dict):
-        raise invalid("body", say="Input should be a valid dictionary", kind="dict_type")
-    return body
+    no_json = invalid("body", say="JSON decode error", kind="json_invalid")
+    no_object = invalid("body", say="Input should be a valid dictionary", kind="dict_type")
+    return await object_in(request, no_json, no_object)
 
 
 def text_in(body: Mapping[str, Json], field: str) -> str:

@@ -7,7 +7,6 @@ longer afterwards, that stopping what is over does not succeed, and the steps of
 Nothing holds a task: a question, which it cannot ask, just keeps it running. Sessions are left out.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
@@ -16,7 +15,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .hyperbrowser_steps import STEPS, steps
-from .script import Json, Phase, PretendJob
+from .requests import object_in
+from .script import Json, Phase, PretendJob, as_text
 from .vendor import RefusedError, Vendor
 
 STATUS: dict[Phase, str] = {"queued": "pending", "paused": "running", "waiting": "running", "cancelled": "stopped"}
@@ -85,15 +85,12 @@ class Hyperbrowser(Vendor):
 
     def _task(self, request: Request) -> PretendJob:
         ids = request.path_params
-        job = self.world.find(self.name, f"{ids['kind']}/{ids['job_id']}")
-        if job is None:
-            raise _refused(404, "Job not found")
-        return job
+        return self.job(f"{ids['kind']}/{ids['job_id']}", unknown=_refused(404, "Job not found"))
 
 
 def _task(job: PretendJob) -> Mapping[str, Json]:
     state = job.state()
-    final = None if state.result is None else _text(state.result)
+    final = None if state.result is None else as_text(state.result)
     answer: dict[str, Json] = {
         "jobId": _name(job),
         "status": _status(job),
@@ -126,22 +123,12 @@ def _live_url(job: PretendJob) -> str | None:
     return None if job.state().finished_at else f"https://app.hyperbrowser.ai/live?token={job.named('live')}"
 
 
-def _text(result: Json) -> str:
-    return result if isinstance(result, str) else json.dumps(result)
-
-
 def _refused(status: int, message: str) -> RefusedError:
     return RefusedError(status, {"message": message})
 
 
 async def _body_of(request: Request) -> dict[str, Json]:
-    try:
-        body = await request.json()
-    except ValueError:
-        raise _refused(400, "Invalid JSON") from None
-    if not isinstance(body, dict):
-        raise _refused(400, "body - Invalid type")
-    return body
+    return await object_in(request, _refused(400, "Invalid JSON"), _refused(400, "body - Invalid type"))
 
 
 SIMULATOR = Hyperbrowser

@@ -36,6 +36,7 @@ from .kernel_objects import (
     status_of,
     time_of,
 )
+from .requests import object_in
 from .script import Json, PretendJob
 from .stories import STORIES
 from .vendor import RefusedError, Vendor
@@ -195,10 +196,7 @@ class Kernel(Vendor):
         return Response(b"\0\0\0\x18ftypmp42", media_type="video/mp4")
 
     def _job(self, request: Request) -> PretendJob:
-        job = self.world.find(self.name, request.path_params["id"])
-        if job is None or job.id != request.path_params["id"]:
-            raise _refused(404, "Invocation not found")
-        return job
+        return self.job(request.path_params["id"], unknown=_refused(404, "Invocation not found"))
 
     def _browsing(self, request: Request) -> PretendJob:
         """The job whose browser this is, as long as it has had one."""
@@ -245,13 +243,7 @@ def _refused(status: int, message: str) -> RefusedError:
 
 
 async def _body_of(request: Request) -> dict[str, Json]:
-    try:
-        body = await request.json()
-    except ValueError:
-        raise _refused(400, "Invalid JSON body") from None
-    if not isinstance(body, dict):
-        raise _refused(400, "Invalid JSON body")
-    return body
+    return await object_in(request, _refused(400, "Invalid JSON body"), _refused(400, "Invalid JSON body"))
 
 
 def _text_in(body: dict[str, Json], field: str) -> str:

@@ -5,6 +5,7 @@ A `Script` is a list of beats (`Queued`, `Step`, `Ask`, `Stall`, then `Finish` o
 the commands that came (answers, pauses, a cancel). No provider's words stand here; the apps translate.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,11 @@ FOREVER = 1e9
 def wall_clock() -> datetime:
     """The clock of the machine."""
     return datetime.now(UTC)
+
+
+def as_text(result: Json) -> str:
+    """A result as the text that many vendors make of it."""
+    return result if isinstance(result, str) else json.dumps(result)
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,13 @@ block of its own. A question that nobody answers in time fails its run, whatever
 Not known, and so of our own making: the blocks and the reasons of runs that are terminated or have timed out.
 """
 
-import json
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from .script import Ask, Json, Phase, PretendJob, State
+from .script import Ask, Json, Phase, PretendJob, State, as_text
 
 LAG = timedelta(seconds=4)
 """How long a question takes to notice that its run goes on or was canceled."""
@@ -85,7 +84,7 @@ def run_of(job: PretendJob) -> Run:
     elif state.failure == "timed_out":
         status = "timed_out"
     elif state.goal_met is False:
-        status, reason = "terminated", _words(state.result)
+        status, reason = "terminated", as_text(state.result)
     if lapsed is None and reason is not None and job.id.startswith("wr_"):
         reason = REASONS.get(status, "{}").format(reason)
     changes = [each.at for each in state.happenings if each.what != "step" and (not lapsed or each.at < lapsed)]
@@ -154,7 +153,7 @@ def _played(job: PretendJob) -> Iterator[Block]:
                 output: Json = {"success": True, "reason": "status_changed:running"}
                 yield replace(asked, end=since, status="completed", output=output)
             case "finished" if state.goal_met is False:
-                yield Block(number, "navigation", end, end, "terminated", reason=_words(state.result))
+                yield Block(number, "navigation", end, end, "terminated", reason=as_text(state.result))
             case "finished" if state.result is not None:
                 yield Block(number, "extraction", end, end, "completed", "Read the result", output=state.result)
             case "failed":
@@ -164,7 +163,3 @@ def _played(job: PretendJob) -> Iterator[Block]:
         number += 1
     if state.doing not in {"", last} and state.question is None:
         yield Block(number, "navigation", since, text=state.doing)
-
-
-def _words(result: Json) -> str:
-    return result if isinstance(result, str) else json.dumps(result)

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .pictures import picture
+from .requests import moment_in, object_in
 from .script import Json, Phase, PretendJob, State
 from .vendor import RefusedError, Vendor
 
@@ -117,10 +118,7 @@ class TinyFish(Vendor):
         return JSONResponse({"run_id": job.id, "status": status, "cancelled_at": at, "message": message})
 
     def _run(self, request: Request) -> PretendJob:
-        job = self.world.find(self.name, request.path_params["id"])
-        if job is None or job.id != request.path_params["id"]:
-            raise _refused(404, "Run not found")
-        return job
+        return self.job(request.path_params["id"], unknown=_refused(404, "Run not found"))
 
 
 def _envelope(code: str, message: str, details: Json = None) -> dict[str, Json]:
@@ -138,13 +136,8 @@ def _invalid(field: str, say: str) -> RefusedError:
 
 
 async def _body_of(request: Request) -> dict[str, Json]:
-    try:
-        body = await request.json()
-    except ValueError:
-        raise _refused(400, "Invalid JSON in request body") from None
-    if not isinstance(body, dict):
-        raise _refused(400, "Request body must be an object")
-    return body
+    no_json = _refused(400, "Invalid JSON in request body")
+    return await object_in(request, no_json, _refused(400, "Request body must be an object"))
 
 
 def _check(body: Mapping[str, Json]) -> None:
@@ -175,14 +168,8 @@ def _limit_in(request: Request) -> int:
 
 
 def _moment_in(request: Request, field: str) -> datetime | None:
-    text = request.query_params.get(field)
-    try:
-        moment = None if text is None else datetime.fromisoformat(text)
-    except ValueError:
-        raise _invalid(field, "Invalid ISO datetime") from None
-    if moment is not None and moment.tzinfo is None:
-        raise _invalid(field, "Invalid ISO datetime")
-    return moment
+    wrong = _invalid(field, "Invalid ISO datetime")
+    return moment_in(request, field, wrong, wrong)
 
 
 def _cursor(job: PretendJob) -> str:

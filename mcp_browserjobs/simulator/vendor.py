@@ -114,11 +114,11 @@ class Vendor(ABC):
 
         return Route(path, guarded, methods=[method])
 
-    def job(self, name: str, label: str = "", *, unknown: str) -> PretendJob:
+    def job(self, name: str, label: str = "", *, unknown: str | RefusedError) -> PretendJob:
         """The job with this id, or whose `label` has it; `unknown` is said when there is none."""
         job = self.world.find(self.name, name)
         if job is None or name != (job.named(label) if label else job.id):
-            raise refused(404, unknown)
+            raise unknown if isinstance(unknown, RefusedError) else refused(404, unknown)
         return job
 
 

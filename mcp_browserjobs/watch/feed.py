@@ -1,9 +1,10 @@
 """What a provider tells by itself, over long polls or a stream: read ahead, so that a listener may stop waiting."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 import anyio
+import anyio.lowlevel
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from ..errors import BrowserJobsError
@@ -11,8 +12,12 @@ from ..jobs import Change, EventPage, Sighting
 from ..providers.base import AwaitsChanges, StreamsChanges
 from .groups import ungrouped
 
+SILENCE_SECONDS = 90.0
+"""One that gives no sign of life for so long is taken to be broken."""
+OVERDUE_SECONDS = 15.0
+"""A long poll that is so much over its time will not be answered."""
 SPACING_SECONDS = 1.0
-"""Between two long polls of one job: whatever comes at once more often is told together."""
+"""Whatever comes more often is told together."""
 FIRST_WORD_SECONDS, LULL_SECONDS = 2.0, 0.5
 """A stream that tells nothing for so long, at first and between two words, has told all that there is by now."""
 BY_NOW_SECONDS = 3.0
@@ -57,20 +62,20 @@ async def listening(
     locator: str,
     cursor: str | None,
     *,
-    spacing: float = SPACING_SECONDS,
+    pause: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint,
     patience: Callable[[], float] = lambda: 0.0,
 ) -> AsyncIterator[Feed]:
     """Have a provider tell of a job, from `cursor` on, until this is left.
 
     Args:
-        spacing: seconds between two long polls.
+        pause: waits between two long polls.
         patience: how many seconds the next one may last.
     """
     outgoing, incoming = anyio.create_memory_object_stream[Change | BrowserJobsError](MOST_CHANGES)
     if isinstance(provider, StreamsChanges):
         source = provider.stream_changes(locator, cursor)
     else:
-        source = _long_polls(provider, locator, cursor, spacing, patience)
+        source = _long_polls(provider, locator, cursor, pause, patience)
     with ungrouped():
         async with incoming, anyio.create_task_group() as tasks:
             tasks.start_soon(_read, source, outgoing)
@@ -114,20 +119,26 @@ def told_in(changes: Sequence[Change]) -> EventPage:
 
 
 async def _long_polls(
-    provider: AwaitsChanges, locator: str, cursor: str | None, spacing: float, patience: Callable[[], float]
+    provider: AwaitsChanges,
+    locator: str,
+    cursor: str | None,
+    pause: Callable[[], Awaitable[None]],
+    patience: Callable[[], float],
 ) -> AsyncGenerator[Change]:
     """Ends when there is no news and an answer at once: then looking costs less."""
     told: tuple[Sighting | None, str | None] = (None, cursor)
     while True:
         asked_at = anyio.current_time()
-        change = await provider.await_change(locator, cursor, patience())
+        lasting = patience()
+        with anyio.fail_after(lasting + OVERDUE_SECONDS):
+            change = await provider.await_change(locator, cursor, lasting)
         at_once = anyio.current_time() - asked_at < SPACING_SECONDS
         cursor = cursor if change.page.cursor is None else change.page.cursor
         yield change
         if at_once and told == (change.sighting, cursor):
             return
         told = change.sighting, cursor
-        await anyio.sleep(spacing)
+        await pause()
 
 
 async def _read(source: AsyncGenerator[Change], outgoing: MemoryObjectSendStream[Change | BrowserJobsError]) -> None:

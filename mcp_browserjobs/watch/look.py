@@ -1,10 +1,12 @@
 """One look at a job: ask its provider, make what it says fit, write it down."""
 
+import logging
 import math
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -34,20 +36,29 @@ from ..jobs import (
     LinkKind,
 )
 from ..providers.base import AwaitsChanges, Provider, ReportsEvents, ReportsStatus, StreamsChanges
-from ..reported import clean, cleaned, status_word, without_capability_links
-from ..store import AccountState, Record, Store
+from ..reported import OPTION_CHARACTERS, clean, cleaned, status_word, without_capability_links
+from ..store import AccountState, OvertakenError, Record, Store
 from . import pace
-from .feed import MOST_CHANGES, all_by_now, listening, told_in
+from .feed import MOST_CHANGES, SILENCE_SECONDS, all_by_now, listening, told_in
+
+log = logging.getLogger(__name__)
 
 First = TypeVar("First")
 Second = TypeVar("Second")
 
 LOOK_SECONDS = 30.0
-SILENCE_SECONDS = 90.0
-"""A feed without any sign of life for so long is taken to be broken."""
 SPACING_SECONDS = 1.0
+MOST_READ = 10_000
+"""Of so many running jobs it is known when they were read whole; one that nobody asks for any more goes first."""
 EVENT_PAGES, EVENT_SECONDS = 100, 15.0
 """So much of a long log is read in one look; the next one goes on there."""
+
+MOST_OPTIONS = 20
+"""More answers to choose from are not shown."""
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+"""No job ran before, and none will after."""
+SESSION = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+"""What a session may be called that a sentence of ours names."""
 
 ARTIFACT_OF: dict[LinkKind, Artifact] = {
     "live_view": "live_view",
@@ -108,12 +119,12 @@ class Looker:
             now = self._clock()
             if record and record.detailed_at and 0 <= (now - record.checked_at).total_seconds() < spacing:
                 return record
-            if (failed := self._failed.get(ref)) and (now - failed[0]).total_seconds() < spacing:
+            if (failed := self._failed.get(ref)) and 0 <= (now - failed[0]).total_seconds() < spacing:
                 raise failed[1]
             locator = locator or (record.locator if record else "") or ref.id
             try:
                 async with self.asking(ref.account) as provider:
-                    looked = await self._ask(provider, ref, record, locator, followed=followed, thrifty=thrifty)
+                    looked = await self._ask_anew(provider, ref, record, locator, followed=followed, thrifty=thrifty)
             except BrowserJobsError as error:
                 self._remember_failure(ref, error)
                 raise
@@ -122,7 +133,11 @@ class Looker:
         return looked
 
     def _remember_failure(self, ref: JobRef, error: BrowserJobsError) -> None:
-        """Keep the failure for those who ask again at once; the oldest stand first, and go when they are old."""
+        """Keep the failure for those who ask again at once; the oldest stand first, and go when they are old.
+
+        What it came from is not kept, as that may hold all that was read.
+        """
+        error.__traceback__ = error.__context__ = None
         now = self._clock()
         self._failed.pop(ref, None)
         self._failed[ref] = (now, error)
@@ -154,12 +169,15 @@ class Looker:
             raise
         except AuthenticationError:
             state = await self._store.account(account)
+            if state.key is not KeyState.REFUSED:
+                log.info("%s refuses the key of account %s", provider.name, account)
             await self._store.set_account(account, replace(state, key=KeyState.REFUSED))
             raise
         except RateLimitedError as error:
             state = await self._store.account(account)
             strikes = state.strikes + 1
             error.retry_after = pace.rest(strikes, error.retry_after)
+            log.info("%s wants fewer requests: account %s rests for %d s", provider.name, account, error.retry_after)
             until = self._clock() + timedelta(seconds=error.retry_after)
             await self._store.set_account(account, replace(state, rest_until=until, strikes=strikes))
             raise
@@ -179,20 +197,22 @@ class Looker:
         read_at, now = self._read_at.get(record.ref), self._clock()
         if record.job.status is JobStatus.WAITING_FOR_INPUT or record.detailed_at is None or read_at is None:
             return False
-        return (now - read_at).total_seconds() < pace.detail_interval(record.age(now))
+        return 0 <= (now - read_at).total_seconds() < pace.detail_interval(record.age(now))
 
     def tells(self, account: str) -> bool:
         """Whether an account's provider tells of changes by itself."""
         return isinstance(self._provider(account), AwaitsChanges | StreamsChanges)
 
-    async def follow(self, record: Record, *, spacing: float, keep_on: Callable[[], Awaitable[bool]]) -> None:
+    async def follow(
+        self, record: Record, *, pause: Callable[[], Awaitable[None]], keep_on: Callable[[], Awaitable[bool]]
+    ) -> None:
         """Write down what a provider tells of a job by itself, from where `record` stands.
 
-        Returns when the provider ends that, when the account has to rest, or as soon as `keep_on` says no after
-        something was written down.
+        Returns when the provider ends that, when the account has to rest, or as soon as `keep_on` says no, which is
+        asked before anything is written down and after.
 
         Args:
-            spacing: seconds between two requests, where it takes one for each change.
+            pause: waits between two requests, where it takes one for each change.
 
         Raises:
             ProviderUnavailableError: it broke, or there was no sign of life for SILENCE_SECONDS. Others as in `look`.
@@ -201,15 +221,18 @@ class Looker:
         async with self.asking(ref.account, seconds=math.inf) as provider:
             if not isinstance(provider, AwaitsChanges | StreamsChanges):
                 raise TypeError(provider.name)
+            silence = SILENCE_SECONDS if isinstance(provider, StreamsChanges) else math.inf
 
             def patience() -> float:
                 return pace.long_poll(record.age(self._clock()))
 
-            async with listening(provider, locator, record.cursor, spacing=spacing, patience=patience) as feed:
+            async with listening(provider, locator, record.cursor, pause=pause, patience=patience) as feed:
                 told = True
                 while told:
-                    with anyio.fail_after(spacing + SILENCE_SECONDS):
+                    with anyio.fail_after(silence):
                         changes = await feed.batch()
+                    if not await keep_on():
+                        return
                     if changes:
                         with anyio.fail_after(LOOK_SECONDS):
                             await self._take(provider, ref, locator, changes)
@@ -221,18 +244,34 @@ class Looker:
     async def _take(self, provider: Provider, ref: JobRef, locator: str, changes: Sequence[Change]) -> None:
         """Write down what was told; the job itself is read where its status changed, or was not read for long.
 
-        A long poll without news leaves open whether the job has ended without a word.
+        A long poll without news leaves open whether the job has ended without a word. What was told comes only once,
+        so when another process is faster it is written over what that one saw.
         """
-        words = {status_word(change.sighting.provider_status) for change in changes if change.sighting}
+        told = {status_word(change.sighting.provider_status) for change in changes if change.sighting}
         async with self._locks.setdefault(ref, anyio.Lock()):
-            record = await self._store.load(ref)
-            job = record.job if record and self._is_known_well(record) else None
-            if job and not words and isinstance(provider, AwaitsChanges) and isinstance(provider, ReportsStatus):
-                words = {status_word((await provider.fetch_status(locator)).provider_status)}
-            if job is None or words - {job.provider_status}:
-                job = await provider.fetch_job(locator)
-            looked = await self._write(provider, job, ref, record, locator, told_in(changes))
+            looked: Record | None = None
+            while looked is None:
+                record, words = await self._store.load(ref), told
+                job = record.job if record and self._is_known_well(record) else None
+                if job and not words and isinstance(provider, AwaitsChanges) and isinstance(provider, ReportsStatus):
+                    words = {status_word((await provider.fetch_status(locator)).provider_status)}
+                if job is None or words - {job.provider_status}:
+                    job = await provider.fetch_job(locator)
+                with suppress(OvertakenError):
+                    looked = await self._write(provider, job, ref, record, locator, told_in(changes))
         self._on_record(record, looked)
+
+    async def _ask_anew(
+        self, provider: Provider, ref: JobRef, record: Record | None, locator: str, *, followed: bool, thrifty: bool
+    ) -> Record:
+        """Read the job and write it down; when another process has read it whole meanwhile, that counts."""
+        while True:
+            try:
+                return await self._ask(provider, ref, record, locator, followed=followed, thrifty=thrifty)
+            except OvertakenError as overtaken:
+                record = overtaken.record
+                if record.detailed_at:
+                    return record
 
     async def _ask(
         self, provider: Provider, ref: JobRef, record: Record | None, locator: str, *, followed: bool, thrifty: bool
@@ -246,7 +285,8 @@ class Looker:
                 return await self._write(provider, known.job, ref, known, locator)
             if word == known.job.provider_status:
                 sighting = sighting.model_copy(update={"provider_status": word})
-                return await self._store.record_sighting(ref, sighting, now=self._clock()) or known
+                written = self._store.record_sighting(ref, sighting, now=self._clock(), over=known.revision)
+                return await written or known
             known = None
         page = None
         if isinstance(provider, ReportsEvents | StreamsChanges) and (followed or not known):
@@ -308,11 +348,15 @@ class Looker:
             locator=job.locator,
             cursor=cursor,
             whole=whole,
+            over=record.revision if record else 0,
         )
         if job.status.final:
             self._read_at.pop(ref, None)
         elif read:
+            self._read_at.pop(ref, None)
             self._read_at[ref] = looked.checked_at
+            if len(self._read_at) > MOST_READ:
+                del self._read_at[next(iter(self._read_at))]
         return looked
 
 
@@ -355,8 +399,15 @@ def fit(job: Job, hosts: Iterable[str]) -> Job:
     def tidy(text: str) -> str:
         return clean(without_capability_links(text, hosts=hosts, links=urls))
 
+    def brief(text: str) -> str:
+        return clean(without_capability_links(text, hosts=hosts, links=urls), OPTION_CHARACTERS)
+
     question = job.question and job.question.model_copy(
-        update={"text": tidy(job.question.text), "options": tuple(map(tidy, job.question.options))}
+        update={
+            "id": brief(job.question.id),
+            "text": tidy(job.question.text),
+            "options": tuple(map(brief, job.question.options[:MOST_OPTIONS])),
+        }
     )
     return job.model_copy(
         update={
@@ -365,6 +416,8 @@ def fit(job: Job, hosts: Iterable[str]) -> Job:
             "current_step": job.current_step and tidy(job.current_step),
             "error": job.error and tidy(job.error),
             "question": question,
+            "session": job.session if SESSION.fullmatch(job.session) else "",
+            **_unset_times(job),
         }
     )
 
@@ -372,9 +425,16 @@ def fit(job: Job, hosts: Iterable[str]) -> Job:
 def fit_row(row: JobRow, hosts: Iterable[str]) -> JobRow:
     """The row with its foreign text made fit to be kept and passed on."""
     title = clean(without_capability_links(row.title, hosts=hosts), TITLE_CHARACTERS)
-    return row.model_copy(update={"provider_status": status_word(row.provider_status), "title": title})
+    word = status_word(row.provider_status)
+    return row.model_copy(update={"provider_status": word, "title": title, **_unset_times(row)})
 
 
 def fit_event(event: Event, hosts: Iterable[str], urls: Iterable[str]) -> Event:
     """The event with its foreign text made fit to be kept and passed on."""
-    return event.model_copy(update={"reported": cleaned(event.reported, hosts=hosts, links=urls)})
+    reported = cleaned(event.reported, hosts=hosts, links=urls)
+    return event.model_copy(update={"reported": reported, **_unset_times(event)})
+
+
+def _unset_times(said: Job | JobRow | Event) -> dict[str, None]:
+    """The times that are none: some write the first moment that they know, or the last, where nothing is set."""
+    return {name: None for name, at in said if isinstance(at, datetime) and not EARLIEST <= at < LATEST}

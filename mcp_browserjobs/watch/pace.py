@@ -56,3 +56,19 @@ def rest(strikes: int, retry_after: float | None) -> float:
     """Seconds for which an account rests after its `strikes`th (1, 2 ...) 429 in a row."""
     wish = REST_BRIEFEST * 2 ** min(strikes - 1, 10) if retry_after is None else retry_after
     return min(REST_LONGEST, max(REST_BRIEFEST, wish))
+
+
+class Allowance:
+    """Sees to it that long polls of a job that nobody follows cost no more than looks; what was saved may be spent.
+
+    Args:
+        age: that of the job, from which on it is polled.
+    """
+
+    def __init__(self, age: float) -> None:
+        self._spent = age
+
+    def pause(self, age: float) -> float:
+        """Seconds to the next poll, after one at this age: none while looks would have been more than polls were."""
+        self._spent += max(BRIEFEST, min(LONGEST, SHARE_OF_AGE * self._spent))
+        return min(LONGEST, max(0.0, self._spent - age))

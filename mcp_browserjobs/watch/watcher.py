@@ -2,12 +2,13 @@
 
 import logging
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import anyio
 from anyio.abc import TaskGroup
@@ -15,6 +16,7 @@ from anyio.abc import TaskGroup
 from ..errors import PASSING, BrowserJobsError, ProviderUnavailableError
 from ..jobs import JobRef, JobStatus
 from ..store import Record, Store
+from ..tracing import asking_span, root_span
 from . import pace
 from .feed import SPACING_SECONDS
 from .groups import ungrouped
@@ -24,8 +26,14 @@ SIBLING_SECONDS = 0.5
 """How often a process reads what its siblings wrote."""
 BEAT_SECONDS = 2.0
 LEASE_RETRY_SECONDS = 1.0
+CLOCK_SECONDS, CLOCK_SLACK = 15.0, 1.0
+"""How often the clock of the wall is checked, and how much it may drift meanwhile."""
+RETURN_SECONDS, RETURN_LONGEST = 5.0, 300.0
+"""How often a store's file that had to be left is tried."""
 MOST_FEEDS = 40
 """So many jobs are told of by their providers at once, each over a connection of its own; the others are looked at."""
+MOST_LOOKS = 80
+"""So many looks are under way at once, as there are not many more connections; the others would only take memory."""
 PROVISIONAL_SECONDS = 900.0
 """For so long a cancelled job is watched on where the provider may change its mind."""
 
@@ -40,6 +48,7 @@ class Watch:
     is over, or `trouble` will not pass by itself. `due` wants a look as soon as one is allowed; `hinted` says that
     somebody tells when it is time for one. `feeds_ended` counts the feeds in a row that ended without having told
     anything, or soon; `feed_pause` follows the last one, until `feed_from` on the clock of the event loop.
+    `askers` are the spans of those who wait.
     """
 
     ref: JobRef
@@ -56,8 +65,10 @@ class Watch:
     feeds_ended: int = 0
     feed_pause: float = 0.0
     feed_from: float = -math.inf
+    askers: list[object] = field(default_factory=list)
     poked: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    feed: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
     def tell(self) -> None:
         """Wake everybody who waits for a change."""
@@ -97,7 +108,9 @@ class Watcher:
         self.process = uuid4().hex
         self._errands = 0
         self._feeds = 0
+        self._looks = anyio.CapacityLimiter(MOST_LOOKS)
         self._watches: dict[JobRef, Watch] = {}
+        self._turns: WeakValueDictionary[JobRef, anyio.Lock] = WeakValueDictionary()
         self._tasks: TaskGroup | None = None
 
     @asynccontextmanager
@@ -107,8 +120,10 @@ class Watcher:
             with ungrouped():
                 async with anyio.create_task_group() as tasks:
                     self._tasks = tasks
-                    if self._store.shared:
+                    tasks.start_soon(self._keep_time)
+                    if self._store.has_file:
                         tasks.start_soon(self._share)
+                        tasks.start_soon(self._come_back)
                     try:
                         yield
                     finally:
@@ -130,10 +145,17 @@ class Watcher:
             self._errands += 1
             try:
                 await errand(*args)
+            except Exception:
+                # As at the border of a loop: a fault of ours must not end all the others.
+                log.exception("something in the background broke")
             finally:
                 self._errands -= 1
 
         self._task_group.start_soon(run)
+
+    def meanwhile(self, errand: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run something for as long as this runs; unlike what is in the background, nothing is kept up for it."""
+        self._task_group.start_soon(errand)
 
     @property
     def _task_group(self) -> TaskGroup:
@@ -152,8 +174,10 @@ class Watcher:
             record = await self._store.load(ref)
             self._watches.setdefault(ref, Watch(ref, record))
         watch = self._watches[ref]
+        asker = asking_span()
         watch.waiting += 1
         watch.following += followed
+        watch.askers.append(asker)
         if watch.waiting == 1 or (watch.ended and not self.is_over(watch.record)):
             self._start(watch)
         elif followed:
@@ -163,6 +187,7 @@ class Watcher:
         finally:
             watch.waiting -= 1
             watch.following -= followed
+            watch.askers.remove(asker)
             if not watch.waiting:
                 watch.scope.cancel()
                 del self._watches[ref]
@@ -188,26 +213,41 @@ class Watcher:
         self._task_group.start_soon(self._run, watch)
 
     async def _run(self, watch: Watch) -> None:
+        """Look until the job is over, once the loop before this one has given back its lease."""
+        turn = self._turns.setdefault(watch.ref, anyio.Lock())
         with watch.scope:
-            try:
-                await self._look_until_over(watch)
-            except BrowserJobsError as error:
-                watch.trouble = error
-            except Exception as error:
-                # The border of the loop: a fault of ours in one job's loop must not end the others.
-                log.exception("the watch of a job at %s broke", watch.ref.account)
-                watch.trouble = ProviderUnavailableError("", watch.ref.account)
-                watch.trouble.__cause__ = error
-            watch.ended = True
-            watch.tell()
-        if self._store.shared:
-            with anyio.CancelScope(shield=True):
-                await self._store.release(watch.ref, self.process)
+            async with turn:
+                try:
+                    await self._look_and_tell(watch)
+                finally:
+                    if self._store.shared:
+                        with anyio.CancelScope(shield=True):
+                            await self._store.release(watch.ref, self.process)
+
+    async def _look_and_tell(self, watch: Watch) -> None:
+        try:
+            await self._look_until_over(watch)
+        except BrowserJobsError as error:
+            watch.trouble = error
+        except Exception as error:
+            # The border of the loop: a fault of ours in one job's loop must not end the others.
+            log.exception("the watch of a job at %s broke", watch.ref.account)
+            watch.trouble = ProviderUnavailableError("", watch.ref.account)
+            watch.trouble.__cause__ = error
+        watch.ended = True
+        watch.tell()
 
     async def _look_until_over(self, watch: Watch) -> None:
+        left_to_sibling = False
         while not self.is_over(watch.record):
             if self._store.shared and not await self._store.lease(watch.ref, self.process, now=self._clock()):
+                left_to_sibling = True
                 await anyio.sleep(LEASE_RETRY_SECONDS)
+                continue
+            if left_to_sibling:
+                # What it wrote last is taken in first; what it was told and did not write is looked at.
+                left_to_sibling, watch.due = False, True
+                await self._catch_up(watch)
                 continue
             if (delay := self._delay(watch)) > 0:
                 poked, until_feed = watch.poked, self._until_feed(watch)
@@ -219,13 +259,21 @@ class Watcher:
                 continue
             watch.tried_at, watch.due = self._clock(), False
             try:
-                await self._looker.look(watch.ref, followed=watch.following > 0, thrifty=True, spacing=0)
+                async with self._looks:
+                    with root_span("look", self._attributes(watch), watch.askers):
+                        await self._looker.look(watch.ref, followed=watch.following > 0, thrifty=True, spacing=0)
             except PASSING as trouble:
                 watch.failures += 1
                 if watch.trouble is None:
+                    log.info("a watched job at %s cannot be looked at: %s", watch.ref.account, type(trouble).__name__)
                     watch.trouble = trouble
                     watch.tell()
                 watch.trouble = trouble
+
+    def _attributes(self, watch: Watch) -> Mapping[str, str | int]:
+        """What a span of a look says: never which job, whose id may give access to it."""
+        waits = {"browserjobs.waits": watch.waiting, "browserjobs.failures": watch.failures}
+        return {"browserjobs.account": watch.ref.account, **waits}
 
     def _until_feed(self, watch: Watch) -> float:
         """Seconds until the provider may be asked to tell by itself how the job goes on."""
@@ -245,10 +293,20 @@ class Watcher:
             leased = not self._store.shared or await self._store.lease(watch.ref, self.process, now=self._clock())
             return leased and not self.is_over(watch.record)
 
+        async def pause() -> None:
+            poked, seconds = watch.poked, allowance.pause(record.age(self._clock()))
+            await anyio.sleep(max(SPACING_SECONDS, floor))
+            if not watch.following:
+                with anyio.move_on_after(seconds - max(SPACING_SECONDS, floor)):
+                    await poked.wait()
+
         floor, since = self._floor(watch.ref.account), anyio.current_time()
+        allowance = pace.Allowance(record.age(self._clock()))
         self._feeds += 1
         try:
-            await self._looker.follow(record, spacing=max(SPACING_SECONDS, floor), keep_on=keep_on)
+            watch.feed = anyio.CancelScope()
+            with root_span("listen", self._attributes(watch), watch.askers), watch.feed:
+                await self._looker.follow(record, pause=pause, keep_on=keep_on)
         except BrowserJobsError as trouble:
             log.info("what a job at %s tells by itself broke off: %s", watch.ref.account, type(trouble).__name__)
         finally:
@@ -269,7 +327,8 @@ class Watcher:
         else:
             usual = pace.interval(
                 status=record.job.status,
-                age=record.age(now),
+                # As it was at the last look: counted on until the next one, the age would make the interval longer.
+                age=record.age(record.checked_at),
                 quiet=max(0.0, (now - record.changed_at).total_seconds()),
                 followed=watch.following > 0,
                 floor=floor,
@@ -277,42 +336,75 @@ class Watcher:
             if watch.hinted and not watch.following:
                 usual = max(usual, pace.detail_interval(record.age(now)))
             last = record.checked_at
+        # What lies ahead was written down before the clock was set back.
+        asked_at = [at for at in (last, watch.tried_at if watch.failures else None) if at and at <= now]
         if watch.failures and watch.tried_at:
-            last = max(watch.tried_at, last or watch.tried_at)
             usual = pace.backoff(watch.failures, watch.trouble.retry_after if watch.trouble else None, usual)
         if watch.due:
             usual = floor
-        if last is None or last > now + timedelta(seconds=pace.LONGEST):
+        if not asked_at:
             return 0.0
-        return (last - now).total_seconds() + usual
+        return (max(asked_at) - now).total_seconds() + usual
 
     async def _share(self) -> None:
         """Say that this process lives, and take in what its siblings saw."""
-        version, beaten_at = None, None
+        seen, beaten_at = None, None
         while True:
             try:
                 now = anyio.current_time()
                 if (self._watches or self._errands) and (beaten_at is None or now - beaten_at >= BEAT_SECONDS):
                     await self._store.beat(self.process, now=self._clock())
                     beaten_at = now
-                if (latest := await self._store.sibling_version()) != version:
-                    version = latest
+                latest = (self._store.problem, await self._store.sibling_version())
+                if latest != seen:
+                    seen = latest
                     await self._take_in()
             except BrowserJobsError as error:
                 log.warning("the store is not shared for now: %s", type(error).__name__)
             await anyio.sleep(SIBLING_SECONDS)
 
+    async def _keep_time(self) -> None:
+        """When the clock of the wall was set, have every job looked at: what was due by it no longer is."""
+        ahead = self._ahead()
+        while True:
+            await anyio.sleep(CLOCK_SECONDS)
+            before, ahead = ahead, self._ahead()
+            if abs(ahead - before) > CLOCK_SLACK:
+                for watch in self._watches.values():
+                    watch.due = True
+                    watch.poke()
+                    watch.feed.cancel()
+
+    def _ahead(self) -> float:
+        """By how much the clock of the wall is ahead of the one that nobody sets."""
+        return self._clock().timestamp() - anyio.current_time()
+
+    async def _come_back(self) -> None:
+        """Go on in a store's file that had to be left, once it can be used; each time that it had to be, later."""
+        pause = RETURN_SECONDS
+        while True:
+            if self._store.problem is None:
+                await anyio.sleep(SIBLING_SECONDS)
+                continue
+            await anyio.sleep(pause)
+            if await self._store.come_back():
+                pause = min(RETURN_LONGEST, pause * 2)
+
     async def _take_in(self) -> None:
         for watch in list(self._watches.values()):
-            record = await self._store.load(watch.ref)
-            if record is None or (watch.record and record.checked_at == watch.record.checked_at):
-                continue
-            changed = watch.record is None or watch.record.revision != record.revision
-            watch.record = record
-            if changed:
-                watch.tell()
-                watch.poke()
-                self._on_change(record)
+            await self._catch_up(watch)
+
+    async def _catch_up(self, watch: Watch) -> None:
+        """Take in what a sibling wrote down of a job."""
+        record = await self._store.load(watch.ref)
+        if record is None or (watch.record and record.checked_at == watch.record.checked_at):
+            return
+        changed = watch.record is None or watch.record.revision != record.revision
+        watch.record = record
+        if changed:
+            watch.tell()
+            watch.poke()
+            self._on_change(record)
 
     def is_over(self, record: Record | None) -> bool:
         """Whether a job needs no more looks: it has ended, was read whole since, and will hardly turn out otherwise."""

@@ -9,13 +9,16 @@ import anyio
 import pytest
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from ruamel.yaml import YAML
 
 from scripts.generators import bundle
 from scripts.generators.project import ROOT
 from tests.ecosystem.installed import LIVE, NODE, modules, run
+from tests.manifests.schemas import problems
 
 MCPB = modules("mcpb") / "@anthropic-ai" / "mcpb" / "dist"
 HADOLINT = LIVE / "hadolint" / "bin" / "hadolint"
+COMPOSE_SCHEMA = modules("dclint") / "dclint" / "schemas" / "compose.schema.json"
 UV = ROOT / ".venv" / "bin"
 START_SECONDS = 300
 """The first start downloads the packages."""
@@ -81,3 +84,10 @@ def test_a_host_starts_the_bundle_with_what_was_entered(unpacked: Path, tmp_path
 def test_the_dockerfile_has_nothing_to_complain_of(tmp_path: Path) -> None:
     done = run(HADOLINT, ROOT / "manifests" / "docker" / "Dockerfile", environ={"HOME": str(tmp_path)})
     assert done.returncode == 0, done.stdout
+
+
+def test_the_compose_file_is_as_its_specification_wants() -> None:
+    compose = YAML(typ="safe").load(ROOT / "manifests" / "docker" / "compose.yaml")
+    schema = json.loads(COMPOSE_SCHEMA.read_text(encoding="utf-8"))
+    assert problems(schema, compose) == []
+    assert problems(schema, {**compose, "services": {"a": {"image": 1}}})

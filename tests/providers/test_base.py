@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -19,12 +19,13 @@ from mcp_browserjobs.errors import (
     MalformedIdError,
     OutOfCreditsError,
     PermissionDeniedError,
+    ProviderError,
     ProviderUnavailableError,
     RateLimitedError,
     RefusedRequestError,
     UnexpectedResponseError,
 )
-from mcp_browserjobs.jobs import Event, EventKind, Job, JobStatus, Link, Moment
+from mcp_browserjobs.jobs import TITLE_CHARACTERS, Event, EventKind, Job, JobRow, JobStatus, Link, Moment
 from mcp_browserjobs.providers.base import (
     MAX_BODY_BYTES,
     UUID,
@@ -37,7 +38,10 @@ from mcp_browserjobs.providers.base import (
     Provider,
     ReportsEvents,
     ReportsStatus,
+    Statuses,
     Wire,
+    artifacts,
+    in_words,
     retry_after,
     unique,
     web_links,
@@ -238,6 +242,37 @@ async def test_a_good_status_with_no_json_is_unexpected(body: bytes, where: str)
     assert error.where == where
 
 
+async def test_what_is_none_is_not_asked_for() -> None:
+    seen: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(200, json={})
+
+    await http(answer).get("/jobs", params={"limit": 5, "cursor": None})
+    assert dict(seen[0].url.params) == {"limit": "5"}
+
+
+async def test_a_model_that_is_not_there_is_none() -> None:
+    assert await http(always(404)).find_model("/a", Wire) is None
+    assert await http(always(204)).find_model("/a", Wire, missing=(204,)) is None
+    assert await http(always(200, json={})).find_model("/a", Wire) == Wire()
+    assert isinstance(await refusal(http(always(204)).find_model("/a", Wire)), UnexpectedResponseError)
+    assert isinstance(await refusal(http(always(410)).find_model("/a", Wire)), JobNotFoundError)
+
+
+async def test_a_provider_may_know_better_what_a_403_means() -> None:
+    class Knowing(Plain):
+        def forbidden(self, answer: JsonValue) -> ProviderError:
+            return self.http.denied("no plan") if answer == {"code": 7} else super().forbidden(answer)
+
+    async def look(answer: JsonValue) -> BrowserJobsError:
+        return await refusal(Knowing(http(always(403, json=answer)), {}).fetch_job(Plain.example_id))
+
+    assert isinstance(await look({"code": 7}), PermissionDeniedError)
+    assert isinstance(await look({"code": 8}), AuthenticationError)
+
+
 async def test_no_content_is_an_empty_reply() -> None:
     reply = await http(always(204)).post("/cancel")
     assert (reply.status, reply.json) == (204, None)
@@ -399,6 +434,8 @@ def test_links_on_the_web_are_kept_as_they_are(url: str) -> None:
         "https://view.example/a b",
         "https://view.example/\n",
         "https://view.example/\u202e",
+        "https://\u202eview.example/",
+        "https://view.example/" + "x" * 10_000,
         " https://view.example/",
     ],
 )
@@ -406,6 +443,29 @@ def test_what_leads_nowhere_is_no_link(url: str | None) -> None:
     assert web_links(("log", url), ("recording", "https://a.example")) == (
         Link(kind="recording", url="https://a.example"),
     )
+
+
+def test_a_link_tells_when_it_ends() -> None:
+    moment = datetime(2026, 11, 22, tzinfo=UTC)
+    [link] = web_links(("live_view", "https://a.example"), ("log", None), expiry=lambda _: moment)
+    assert link.expires_at == moment
+
+
+def test_there_is_what_links_lead_to_and_what_is_said_to_be() -> None:
+    links = web_links(
+        ("live_view", "https://a.example"), ("download", "https://b.example"), ("log", "https://c.example")
+    )
+    assert artifacts({"result": True, "question": False}) == {"result"}
+    assert artifacts({"result": True, "log": False}, links) == {"result", "live_view", "downloads"}
+
+
+def test_an_event_reports_no_empty_words() -> None:
+    assert in_words(text="went there", url=None, **{"from": ""}) == {"text": "went there"}
+
+
+def test_a_title_is_the_beginning_of_a_task() -> None:
+    row = JobRow(id="1", status=JobStatus.QUEUED, provider_status="new", title="x" * 200)
+    assert row.title == "x" * TITLE_CHARACTERS
 
 
 def test_of_events_with_one_id_the_last_word_counts_in_the_first_place() -> None:
@@ -428,7 +488,7 @@ class Plain(Provider):
     example_id = "550e8400-e29b-41d4-a716-446655440000"
     id_form = "uuid"
     id_pattern = re.compile(UUID)
-    statuses: ClassVar[Mapping[str, JobStatus]] = {"running": JobStatus.RUNNING}
+    statuses = Statuses({"running": JobStatus.RUNNING})
 
     async def fetch_job(self, job_id: str) -> Job:
         """Look at the job."""

@@ -23,21 +23,8 @@ from mcp_browserjobs.errors import (
     UnexpectedResponseError,
 )
 from mcp_browserjobs.jobs import Cost, EventKind, FailureKind, JobStatus
-from mcp_browserjobs.providers.base import (
-    CancelsJobs,
-    ChecksKey,
-    KeepsLogs,
-    ListsJobs,
-    PausesJobs,
-    ReportsEvents,
-    ReportsLinks,
-    ReportsStatus,
-    ResumesJobs,
-    StartsJobs,
-    TakesAnswers,
-    TakesPictures,
-)
-from mcp_browserjobs.providers.browser_use import LINK_PAGES, PROVIDER, BrowserUse
+from mcp_browserjobs.providers import abilities
+from mcp_browserjobs.providers.browser_use import LINK_PAGES, BrowserUse
 from tests.providers.replay import KEY, opened
 from tests.providers.routes import Routes, documented
 
@@ -422,13 +409,11 @@ def test_a_run_may_hide_for_some_seconds_and_be_known_to_an_older_generation() -
     assert BrowserUse.siblings == ("browser_use_v3", "browser_use_v2")
 
 
-async def test_it_can_do_what_its_methods_say() -> None:
-    assert PROVIDER is BrowserUse
-    async with opened(BrowserUse, Routes({})) as provider:
-        for ability in (ReportsStatus, ReportsEvents, ReportsLinks, ListsJobs, ChecksKey, CancelsJobs, StartsJobs):
-            assert isinstance(provider, ability)
-        for lacking in (TakesAnswers, PausesJobs, ResumesJobs, TakesPictures, KeepsLogs):
-            assert not isinstance(provider, lacking)
+def test_it_can_do_what_its_methods_say() -> None:
+    assert abilities("browser_use") == {
+        *("cancel_job", "check_key", "fetch_events", "fetch_job", "fetch_links", "fetch_status", "list_jobs"),
+        "start_job",
+    }
 
 
 async def test_an_id_has_one_form() -> None:

@@ -24,21 +24,8 @@ from mcp_browserjobs.errors import (
     UnexpectedResponseError,
 )
 from mcp_browserjobs.jobs import EventKind, FailureKind, JobStatus
-from mcp_browserjobs.providers.base import (
-    CancelsJobs,
-    ChecksKey,
-    KeepsLogs,
-    ListsJobs,
-    PausesJobs,
-    ReportsEvents,
-    ReportsLinks,
-    ReportsStatus,
-    ResumesJobs,
-    StartsJobs,
-    TakesAnswers,
-    TakesPictures,
-)
-from mcp_browserjobs.providers.browser_use_v1 import PROVIDER, BrowserUse
+from mcp_browserjobs.providers import abilities
+from mcp_browserjobs.providers.browser_use_v1 import BrowserUse
 from mcp_browserjobs.simulator.pictures import picture
 from tests.providers.replay import KEY, opened
 from tests.providers.routes import Routes, documented
@@ -259,15 +246,11 @@ async def test_tasks_are_listed_page_by_page() -> None:
     assert first.jobs[0].created_at == datetime(2025, 5, 25, 9, 21, tzinfo=UTC)
 
 
-async def test_it_can_do_what_its_methods_say() -> None:
-    assert PROVIDER is BrowserUse
-    async with opened(BrowserUse, Routes({})) as provider:
-        for reading in (ReportsStatus, ReportsLinks, ListsJobs, ChecksKey, TakesPictures):
-            assert isinstance(provider, reading)
-        for acting in (PausesJobs, ResumesJobs, CancelsJobs, StartsJobs):
-            assert isinstance(provider, acting)
-        for lacking in (ReportsEvents, TakesAnswers, KeepsLogs):
-            assert not isinstance(provider, lacking)
+def test_it_can_do_what_its_methods_say() -> None:
+    assert abilities("browser_use_v1") == {
+        *("cancel_job", "check_key", "fetch_job", "fetch_links", "fetch_screenshot", "fetch_status"),
+        *("list_jobs", "pause_job", "resume_job", "start_job"),
+    }
 
 
 @pytest.mark.parametrize(

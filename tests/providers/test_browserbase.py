@@ -27,23 +27,9 @@ from mcp_browserjobs.errors import (
     UnexpectedResponseError,
 )
 from mcp_browserjobs.jobs import Event, EventKind, FailureKind, Job, JobStatus, Link, Question
-from mcp_browserjobs.providers import load
+from mcp_browserjobs.providers import abilities
 from mcp_browserjobs.providers.base import (
-    AwaitsChanges,
-    CancelsJobs,
-    ChecksKey,
     InProcess,
-    KeepsLogs,
-    ListsJobs,
-    PausesJobs,
-    ReportsEvents,
-    ReportsLinks,
-    ReportsStatus,
-    ResumesJobs,
-    StartsJobs,
-    StreamsChanges,
-    TakesAnswers,
-    TakesPictures,
 )
 from mcp_browserjobs.providers.browserbase import MESSAGES_A_PAGE, MOST_PAGES, STATUSES, Browserbase
 from mcp_browserjobs.simulator.stories import asking as asking_story
@@ -120,10 +106,6 @@ def long_transcript(last: JsonValue) -> Callable[[httpx2.Request], JsonValue]:
     """A transcript of more than two pages."""
     steps = [said({"type": "text", "text": f"Step {n}"}, message_id=f"m{n}") for n in range(2 * MESSAGES_A_PAGE)]
     return transcript(*steps, said(last, message_id="last"))
-
-
-def test_the_module_is_found_by_its_name() -> None:
-    assert load("browserbase") is Browserbase
 
 
 # A look
@@ -856,15 +838,12 @@ async def test_a_key_that_the_session_refuses_is_told(status: int) -> None:
     assert caught.value.variable == "BROWSERBASE_API_KEY"
 
 
-async def test_it_can_do_what_its_methods_say() -> None:
-    async with opened(Browserbase, Routes({})) as browserbase:
-        for ability in (
-            *(ReportsEvents, ReportsLinks, TakesAnswers, ResumesJobs, CancelsJobs),
-            *(StartsJobs, TakesPictures, ListsJobs, ChecksKey),
-        ):
-            assert isinstance(browserbase, ability)
-        for lacking in (ReportsStatus, PausesJobs, KeepsLogs, AwaitsChanges, StreamsChanges):
-            assert not isinstance(browserbase, lacking)
+def test_it_can_do_what_its_methods_say() -> None:
+    assert abilities("browserbase") == {
+        *("answer_question", "cancel_job", "check_key", "fetch_events", "fetch_job", "fetch_links"),
+        *("fetch_screenshot", "list_jobs", "resume_job", "start_job"),
+    }
+    assert not hasattr(Browserbase, "stream_changes")
 
 
 @pytest.mark.parametrize("text", [Browserbase.example_id, RUN.upper()])

@@ -36,6 +36,11 @@ def world() -> World:
     return new_world(retired=False)
 
 
+def test_a_provider_is_found_by_its_name(provider: str) -> None:
+    found = providers.load(provider)
+    assert (found.name, found.__module__) == (provider, f"{providers.__name__}.{provider}")
+
+
 def reference(provider: str, world: World, script: Script) -> str:
     return f"{provider}:{world.add(provider, script).id}"
 

@@ -26,21 +26,7 @@ from mcp_browserjobs.errors import (
     UnexpectedResponseError,
 )
 from mcp_browserjobs.jobs import Cost, FailureKind, Job, JobStatus
-from mcp_browserjobs.providers import load
-from mcp_browserjobs.providers.base import (
-    CancelsJobs,
-    ChecksKey,
-    KeepsLogs,
-    ListsJobs,
-    PausesJobs,
-    ReportsEvents,
-    ReportsLinks,
-    ReportsStatus,
-    ResumesJobs,
-    StartsJobs,
-    TakesAnswers,
-    TakesPictures,
-)
+from mcp_browserjobs.providers import abilities
 from mcp_browserjobs.providers.gobii import STATUSES, Gobii
 from tests.providers.replay import KEY, Recording, opened
 
@@ -125,10 +111,6 @@ async def look(detail: JsonValue, result: JsonValue = None) -> Job:
     page, outcome = (NOT_FOUND if body is None else (200, body) for body in (detail, result))
     async with opened(Gobii, answers(page, outcome)) as gobii:
         return await gobii.fetch_job(TASK)
-
-
-def test_the_module_is_found_by_its_name() -> None:
-    assert load("gobii") is Gobii
 
 
 # What a real server said
@@ -709,12 +691,8 @@ def test_the_hosted_service_wishes_for_one_look_in_half_a_minute() -> None:
 # Cancels and starts
 
 
-async def test_it_can_do_what_its_methods_say() -> None:
-    async with opened(Gobii, answers(NOT_FOUND)) as gobii:
-        for ability in (ReportsStatus, ListsJobs, ChecksKey, CancelsJobs, StartsJobs):
-            assert isinstance(gobii, ability)
-        for lacking in (ReportsEvents, ReportsLinks, TakesAnswers, PausesJobs, ResumesJobs, TakesPictures, KeepsLogs):
-            assert not isinstance(gobii, lacking)
+def test_it_can_do_what_its_methods_say() -> None:
+    assert abilities("gobii") == {"cancel_job", "check_key", "fetch_job", "fetch_status", "list_jobs", "start_job"}
 
 
 async def test_a_second_cancel_is_told_as_a_conflict() -> None:

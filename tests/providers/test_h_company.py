@@ -27,24 +27,8 @@ from mcp_browserjobs.errors import (
     UnexpectedResponseError,
 )
 from mcp_browserjobs.jobs import Change, Cost, Event, EventKind, EventPage, FailureKind, Job, JobStatus
+from mcp_browserjobs.providers import abilities
 from mcp_browserjobs.providers import h_company as module
-from mcp_browserjobs.providers import load
-from mcp_browserjobs.providers.base import (
-    AwaitsChanges,
-    CancelsJobs,
-    ChecksKey,
-    KeepsLogs,
-    ListsJobs,
-    PausesJobs,
-    ReportsEvents,
-    ReportsLinks,
-    ReportsStatus,
-    ResumesJobs,
-    StartsJobs,
-    StreamsChanges,
-    TakesAnswers,
-    TakesPictures,
-)
 from mcp_browserjobs.providers.h_company import STATUSES, HCompany
 from tests.providers.replay import KEY, opened
 from tests.providers.routes import Routes, documented
@@ -90,18 +74,12 @@ async def event_of(kind: str, data: Any) -> Event:
     return event
 
 
-def test_the_module_is_found_by_its_name() -> None:
-    assert load("h_company") is HCompany
-
-
 def test_it_can_do_what_its_methods_say() -> None:
-    able = (
-        *(AwaitsChanges, CancelsJobs, ChecksKey, ListsJobs, PausesJobs, ReportsEvents, ReportsStatus, ResumesJobs),
-        *(StartsJobs, TakesAnswers, TakesPictures),
-    )
-    adapter = object.__new__(HCompany)
-    assert all(isinstance(adapter, ability) for ability in able)
-    assert not any(isinstance(adapter, ability) for ability in (KeepsLogs, ReportsLinks, StreamsChanges))
+    assert abilities("h_company") == {
+        *("answer_question", "await_change", "cancel_job", "check_key", "fetch_events", "fetch_job"),
+        *("fetch_screenshot", "fetch_status", "list_jobs", "pause_job", "resume_job", "start_job"),
+    }
+    assert not hasattr(HCompany, "stream_changes")
 
 
 # A look

@@ -25,24 +25,8 @@ from mcp_browserjobs.errors import (
     UnexpectedResponseError,
 )
 from mcp_browserjobs.jobs import Change, Event, EventKind, FailureKind, Job, JobStatus
+from mcp_browserjobs.providers import abilities
 from mcp_browserjobs.providers import kernel as module
-from mcp_browserjobs.providers import load
-from mcp_browserjobs.providers.base import (
-    AwaitsChanges,
-    CancelsJobs,
-    ChecksKey,
-    KeepsLogs,
-    ListsJobs,
-    PausesJobs,
-    ReportsEvents,
-    ReportsLinks,
-    ReportsStatus,
-    ResumesJobs,
-    StartsJobs,
-    StreamsChanges,
-    TakesAnswers,
-    TakesPictures,
-)
 from mcp_browserjobs.providers.kernel import STATUSES, Kernel
 from mcp_browserjobs.reported import without_capability_links
 from tests.providers.replay import KEY, opened
@@ -95,16 +79,11 @@ async def events_of(*events: Any) -> list[Event]:
     return [event for change in await changes(*events) for event in change.page.events]
 
 
-def test_the_module_is_found_by_its_name() -> None:
-    assert load("kernel") is Kernel
-
-
 def test_it_can_do_what_its_methods_say() -> None:
-    able = (CancelsJobs, ChecksKey, KeepsLogs, ListsJobs, ReportsLinks, StartsJobs, StreamsChanges)
-    unable = (*(AwaitsChanges, PausesJobs, ReportsEvents, ReportsStatus, ResumesJobs, TakesAnswers, TakesPictures),)
-    adapter = object.__new__(Kernel)
-    assert all(isinstance(adapter, ability) for ability in able)
-    assert not any(isinstance(adapter, ability) for ability in unable)
+    assert abilities("kernel") == {
+        *("cancel_job", "check_key", "fetch_job", "fetch_links", "fetch_log", "list_jobs", "start_job"),
+    }
+    assert hasattr(Kernel, "stream_changes")
     assert Kernel.stop_reads_as_failure
 
 

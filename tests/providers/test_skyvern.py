@@ -25,22 +25,8 @@ from mcp_browserjobs.errors import (
     UnexpectedResponseError,
 )
 from mcp_browserjobs.jobs import Event, EventKind, FailureKind, Job, JobStatus, Link, Question
-from mcp_browserjobs.providers import load
-from mcp_browserjobs.providers.base import (
-    CancelsJobs,
-    ChecksKey,
-    KeepsLogs,
-    ListsJobs,
-    PausesJobs,
-    ReportsEvents,
-    ReportsLinks,
-    ReportsStatus,
-    ResumesJobs,
-    StartsJobs,
-    TakesAnswers,
-    TakesPictures,
-)
-from mcp_browserjobs.providers.skyvern import STATUSES, Skyvern
+from mcp_browserjobs.providers import abilities
+from mcp_browserjobs.providers.skyvern import STATUSES, Skyvern, approves
 from tests.providers.replay import KEY, Recording, opened
 from tests.providers.routes import Routes
 
@@ -139,10 +125,6 @@ async def events(timeline: JsonValue) -> tuple[Event, ...]:
 def item(block: JsonValue) -> dict[str, JsonValue]:
     """A block as it stands in a timeline."""
     return {"type": "block", "attempt": 1, "block": block, "thought": None, "children": []}
-
-
-def test_the_module_is_found_by_its_name() -> None:
-    assert load("skyvern") is Skyvern
 
 
 # What a real server said
@@ -942,15 +924,11 @@ async def test_a_link_of_the_api_or_dashboard_names_its_run(path: str, run: str 
 # Starts
 
 
-async def test_it_can_do_what_its_methods_say() -> None:
-    async with opened(Skyvern, Routes({})) as skyvern:
-        for ability in (
-            *(ReportsEvents, ReportsLinks, TakesAnswers, CancelsJobs),
-            *(StartsJobs, TakesPictures, ListsJobs, ChecksKey),
-        ):
-            assert isinstance(skyvern, ability)
-        for lacking in (ReportsStatus, PausesJobs, ResumesJobs, KeepsLogs):
-            assert not isinstance(skyvern, lacking)
+def test_it_can_do_what_its_methods_say() -> None:
+    assert abilities("skyvern") == {
+        *("answer_question", "cancel_job", "check_key", "fetch_events", "fetch_job", "fetch_links"),
+        *("fetch_screenshot", "list_jobs", "start_job"),
+    }
 
 
 @pytest.mark.parametrize("name", ["task_completed_lifecycle", "task_v2_lifecycle"])
@@ -1021,3 +999,11 @@ async def test_a_start_that_fails_has_its_error(
             await skyvern.start_job("Find a kettle", {})
     assert getattr(caught.value, "where", None) == where
     assert "secret" not in repr(caught.value)
+
+
+@pytest.mark.parametrize("answer", ["Yes\u200b, go on", "yes, go on "])
+def test_an_option_is_chosen_as_it_came_or_as_it_is_shown(answer: str) -> None:
+    question = Question(id="b", options=("Yes\u200b, go on", "No"))
+    assert approves(question, answer)
+    assert not approves(question, "No")
+    assert not approves(Question(id="b", options=("Go", "go")), "go")

@@ -26,21 +26,7 @@ from mcp_browserjobs.errors import (
     UnexpectedResponseError,
 )
 from mcp_browserjobs.jobs import Event, EventKind, FailureKind, Job, JobPage, JobStatus, Link
-from mcp_browserjobs.providers import load
-from mcp_browserjobs.providers.base import (
-    CancelsJobs,
-    ChecksKey,
-    KeepsLogs,
-    ListsJobs,
-    PausesJobs,
-    ReportsEvents,
-    ReportsLinks,
-    ReportsStatus,
-    ResumesJobs,
-    StartsJobs,
-    TakesAnswers,
-    TakesPictures,
-)
+from mcp_browserjobs.providers import abilities
 from mcp_browserjobs.providers.tinyfish import STATUSES, TinyFish
 from tests.providers.replay import KEY, opened
 from tests.providers.routes import Routes, documented
@@ -82,15 +68,10 @@ async def page(answer: Any) -> JobPage:
         return await tinyfish.list_jobs(None, 20)
 
 
-def test_the_module_is_found_by_its_name() -> None:
-    assert load("tinyfish") is TinyFish
-
-
-def test_what_it_can_do_follows_from_its_methods() -> None:
-    for ability in (CancelsJobs, StartsJobs, TakesPictures, ListsJobs, ChecksKey):
-        assert issubclass(TinyFish, ability)
-    for other in (ReportsStatus, ReportsEvents, ReportsLinks, TakesAnswers, PausesJobs, ResumesJobs, KeepsLogs):
-        assert not issubclass(TinyFish, other)
+def test_it_can_do_what_its_methods_say() -> None:
+    assert abilities("tinyfish") == {
+        *("cancel_job", "check_key", "fetch_job", "fetch_screenshot", "list_jobs", "start_job"),
+    }
 
 
 # Looks

@@ -163,7 +163,7 @@ async def test_the_documented_signature_of_browser_use_is_good() -> None:
 
 
 @pytest.mark.parametrize("ascii_only", [True, False])
-async def test_browser_use_may_escape_other_letters_or_not(ascii_only: bool) -> None:  # noqa: FBT001
+async def test_browser_use_may_escape_other_letters_or_not(ascii_only: bool) -> None:  # noqa: FBT001 - a parameter of the test
     body = {"payload": {"task_id": ID, "metadata": {"name": "Zoë"}}}
     signature = digest(f"{STAMP}.".encode() + canonical(body, ascii_only=ascii_only)).hex()
     headers = {"x-browser-use-timestamp": STAMP, "x-browser-use-signature": signature}

@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from mcp_browserjobs.server.tokens import ACT, READ
+from mcp_browserjobs.server.scopes import ACT, READ
 
 AUDIENCE = "https://jobs.example.com/mcp"
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -63,7 +63,7 @@ def address(process: subprocess.Popen[str]) -> str:
     """Where it says that it serves."""
     assert process.stderr
     for line in process.stderr:
-        if found := re.search(r"http://\S+", line):
+        if found := re.search(r"http://[^\s\"]+", line):
             return found.group()
     raise AssertionError("it ended")
 

@@ -173,6 +173,7 @@ FAILURES: list[tuple[BrowserJobsError, str]] = [
     (errors.UnknownLinkError("dari"), "dari:id"),
     (errors.UnknownReferenceError(), "list_jobs"),
     (errors.AmbiguousReferenceError(("dari:1", "here:1")), "dari:1, here:1"),
+    (errors.NoneFoundError((("one\ntwo", errors.ForeignLinkError()),)), "one\\ntwo"),
     (errors.StoreError("/home/me/jobs.sqlite3", "the disk is full"), "BROWSERJOBS_STORE"),
     (errors.NotAvailableError("result", "running"), "wait_for_result"),
     (errors.NotAvailableError("result", "failed"), "left no result"),
@@ -388,6 +389,11 @@ def test_the_times_are_in_utc_to_the_second() -> None:
     assert answer["started_at"] == "0001-01-01T00:00:00Z"
     assert (answer["updated_at"], answer["finished_at"]) == ("2026-11-01T12:50:00Z", "2026-11-01T12:50:00Z")
     assert answer["checked_at"] == "2026-11-01T12:50:01Z"
+
+
+def test_a_job_that_goes_on_again_states_no_end() -> None:
+    told = answers.job_answer(view("running", finished_at=later(3000)))
+    assert "finished_at" not in told
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 from anyio.abc import SocketStream
 from mcp import Client
 
-from mcp_browserjobs.server.tokens import READ
+from mcp_browserjobs.server.scopes import READ
 from mcp_browserjobs.simulator.world import World
 from tests.server import outside
 from tests.server.issuer import claims, published, signed

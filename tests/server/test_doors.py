@@ -214,7 +214,7 @@ async def test_trying_tokens_is_slow() -> None:
         ("testclient", "", False),
     ],
 )
-def test_an_address_counts_and_of_ipv6_its_network(address: str, other: str, one: bool) -> None:  # noqa: FBT001
+def test_an_address_counts_and_of_ipv6_its_network(address: str, other: str, one: bool) -> None:  # noqa: FBT001 - a parameter of the test
     first, second = (doors.caller({"client": (each, 1)} if each else {}) for each in (address, other))
     assert (first == second) is one
 
@@ -233,7 +233,7 @@ async def test_who_asked_is_forgotten_after_a_minute() -> None:
 
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("settings", [OPEN, GUARDED])
-async def test_a_body_that_is_too_large_is_not_read(settings: Settings, chunked: bool) -> None:  # noqa: FBT001
+async def test_a_body_that_is_too_large_is_not_read(settings: Settings, chunked: bool) -> None:  # noqa: FBT001 - a parameter of the test
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(doors.LARGEST_BODY // 1024 + 1):
             yield b" " * 1024

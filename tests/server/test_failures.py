@@ -54,12 +54,56 @@ async def test_failures_of_ours_are_told_and_faults_are_not(mode: str, error: Ex
 
 
 @pytest.mark.parametrize("mode", ERAS)
-async def test_a_damaged_store_is_a_fault_that_tells_nothing(mode: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("tool", "arguments", "sentence"),
+    [
+        (
+            "wait_for_result",
+            {"jobs": [], "wait_second": 5},
+            "wait_second is no argument of this tool; wait_seconds is.",
+        ),
+        ("get_job_result", {"job": "x", "maxChars": 5}, "maxChars is no argument of this tool; max_chars is."),
+        ("get_job_status", {"jobs": ["x"]}, "jobs is no argument of this tool; job is."),
+        ("get_job_status", {"job_id": "x"}, "job is missing."),
+    ],
+)
+async def test_a_misspelt_argument_is_told(mode: str, tool: str, arguments: dict[str, Any], sentence: str) -> None:
+    async with serving(new_world()) as server, Client(server, mode=mode) as client:
+        assert await refusal(client, tool, **arguments) == sentence
+
+
+async def test_what_a_framework_adds_to_the_arguments_does_no_harm() -> None:
+    world = new_world()
+    job = world.add("gobii", Script())
+    added = {"sessionId": "1", "toolCallId": "2", "action": "send", "jobs": [], "\x1bjob": 1}
+    async with serving(world) as server, Client(server) as client:
+        answer = await client.call_tool("get_job_status", {"job": f"gobii:{job.id}", **added})
+    assert not answer.is_error
+
+
+@pytest.mark.parametrize("mode", ERAS)
+async def test_a_damaged_store_is_told_in_one_sentence_without_a_word_of_it(mode: str) -> None:
     world = new_world()
     job = world.add("gobii", Script())
     async with serving(world) as server, Client(server, mode=mode) as client:
         await server.tracker.look(f"gobii:{job.id}")
         server.tracker.store._db.execute("UPDATE jobs SET snapshot = '{\"secret\": 1}'")
+        told = await refusal(client, "get_job_status", job=job.id)
+        assert told.startswith("The store :memory: cannot be used (it is damaged, or no store of ours)")
+        assert "secret" not in told
+        with pytest.raises(MCPError) as caught:
+            await client.read_resource(f"browserjobs://gobii/{job.id}")
+    assert caught.value.message == told
+
+
+@pytest.mark.parametrize("mode", ERAS)
+async def test_a_fault_of_our_own_tells_nothing(
+    mode: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = new_world()
+    job = world.add("gobii", Script())
+    async with serving(world) as server, Client(server, mode=mode) as client:
+        monkeypatch.setattr(server.tracker.store, "load", lambda: "secret")
         assert await refusal(client, "get_job_status", job=job.id) == "Error executing tool get_job_status"
         with pytest.raises(MCPError) as caught:
             await client.read_resource(f"browserjobs://gobii/{job.id}")

@@ -112,7 +112,7 @@ async def session(http: httpx2.AsyncClient, url: str) -> str:
 
 
 def test_a_host_that_is_not_this_machine_is_refused() -> None:
-    with started(ALONE, *serve("http"), "--host", "0.0.0.0") as process:  # noqa: S104
+    with started(ALONE, *serve("http"), "--host", "0.0.0.0") as process:  # noqa: S104 - with and without a token
         assert process.stderr
         assert process.wait(5) == 2
         assert "--host" in process.stderr.read()

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
 from mcp_browserjobs.server import tokens as tokens_module
-from mcp_browserjobs.server.tokens import ACT, READ, Tokens, is_trusted
+from mcp_browserjobs.server.scopes import ACT, READ
+from mcp_browserjobs.server.tokens import Tokens, is_trusted
 from mcp_browserjobs.settings import OAuth, Settings
 from tests.server.issuer import AUDIENCE, RSA, STRANGER, Publisher, claims, published, signed
 
@@ -203,5 +204,5 @@ async def test_strangers_do_not_keep_others_waiting_for_a_slow_issuer(publisher:
         ("file://issuer.example/etc/passwd", "https://issuer.example", False),
     ],
 )
-def test_keys_come_over_tls_or_as_the_issuer_itself(place: str, issuer: str, good: bool) -> None:  # noqa: FBT001
+def test_keys_come_over_tls_or_as_the_issuer_itself(place: str, issuer: str, good: bool) -> None:  # noqa: FBT001 - a parameter of the test
     assert is_trusted(place, issuer) is good

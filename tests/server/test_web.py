@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from mcp_browserjobs.errors import ConfigError
 from mcp_browserjobs.server.app import build
-from mcp_browserjobs.server.web import Transport, application, serve_http
+from mcp_browserjobs.server.web import Transport, application, listen, serve_http
 from mcp_browserjobs.settings import Settings
 from mcp_browserjobs.tracker import Tracker
 
@@ -41,6 +41,15 @@ async def test_a_port_in_use_is_named(tracker: Tracker) -> None:
         await serve_http(tracker, "http", "127.0.0.1", taken.getsockname()[1])
     assert caught.value.setting == "--port"
     assert "choose another" in caught.value.problem
+
+
+def test_an_answer_waits_for_no_acknowledgement_of_its_beginning() -> None:
+    with (
+        listen("127.0.0.1", 0) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize(

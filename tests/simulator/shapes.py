@@ -1,6 +1,8 @@
 """Holds what a simulator answers against the shapes of recorded and documented answers."""
 
 import json
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +52,26 @@ class Shapes:
             check(value, self.objects[name])
 
 
-async def get(client: httpx2.AsyncClient, path: str) -> Any:
-    """The body of a good answer."""
-    response = await client.get(path)
+async def get_from(base: str, key: Mapping[str, str], client: httpx2.AsyncClient, path: str, /, **params: Any) -> Any:
+    """The body of a good answer; the key comes in headers."""
+    response = await client.get(base + path, params=params or None, headers=key)
     assert response.status_code == 200, response.text
     return response.json()
 
 
+async def any_from(base: str, key: Mapping[str, str], client: httpx2.AsyncClient, path: str, /, **params: Any) -> Any:
+    """The body of an answer, good or bad."""
+    return (await client.get(base + path, params=params or None, headers=key)).json()
+
+
+async def post_to(
+    base: str, key: Mapping[str, str], client: httpx2.AsyncClient, path: str, /, **body: Any
+) -> tuple[int, Any]:
+    """The status and the body of an answer."""
+    response = await client.post(base + path, json=body, headers=key)
+    return response.status_code, response.json()
+
+
+get = partial(get_from, "", {})
 MOMENTS = 8
 """Looks at a job, some seconds apart, until every script is through."""

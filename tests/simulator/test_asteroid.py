@@ -1,5 +1,6 @@
 """How the pretend Asteroid answers and refuses, and that what it answers has the shapes of the vendor's own types."""
 
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from mcp_browserjobs.simulator.asteroid_objects import KEY_ID, PHASE, WORKFLOW
 from mcp_browserjobs.simulator.script import Ask, Fail, Finish, PretendJob, Queued, RateLimit, Script, Stall, Step
 from mcp_browserjobs.simulator.stories import QUICK, asking
 from mcp_browserjobs.simulator.world import World
-from tests.simulator.shapes import MOMENTS, Shapes
+from tests.simulator.shapes import MOMENTS, Shapes, get_from, post_to
 
 pytestmark = pytest.mark.anyio
 
@@ -45,17 +46,8 @@ PARTS = {
     "pausedPayload": "AgentsExecutionPausedPayload",
     "cancelledPayload": "AgentsExecutionCancelledPayload",
 }
-
-
-async def get(client: httpx2.AsyncClient, path: str, **params: Any) -> Any:
-    response = await client.get(path, params=params, headers=KEY)
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-async def post(client: httpx2.AsyncClient, path: str, **body: object) -> tuple[int, Any]:
-    response = await client.post(path, json=body, headers=KEY)
-    return response.status_code, response.json()
+get = partial(get_from, "", KEY)
+post = partial(post_to, "", KEY)
 
 
 async def write(client: httpx2.AsyncClient, job: PretendJob, text: str) -> None:

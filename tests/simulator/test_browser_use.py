@@ -1,6 +1,6 @@
 """How the pretend Browser Use Cloud answers and refuses in its fourth generation."""
 
-from typing import Any
+from functools import partial
 
 import anyio
 import httpx2
@@ -9,16 +9,14 @@ import pytest
 from mcp_browserjobs.simulator.script import Fail, Finish, RateLimit, Script, Step
 from mcp_browserjobs.simulator.stories import GIVING_UP, QUICK, asking
 from mcp_browserjobs.simulator.world import World
+from tests.simulator.shapes import any_from
 
 pytestmark = pytest.mark.anyio
 
 API = "/browser_use/api/v4"
 KEY = {"X-Browser-Use-API-Key": "demo-key"}
 NOBODY = "00000000-0000-0000-0000-000000000007"
-
-
-async def get(client: httpx2.AsyncClient, path: str, **params: object) -> Any:
-    return (await client.get(API + path, params=params, headers=KEY)).json()  # type: ignore[arg-type] # ints are fine
+get = partial(any_from, API, KEY)
 
 
 async def test_a_new_run_is_queued_dispatched_running_and_completed(client: httpx2.AsyncClient) -> None:

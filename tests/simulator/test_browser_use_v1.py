@@ -1,5 +1,6 @@
 """How the pretend Browser Use Cloud answers and refuses in its first generation, as long as there is one."""
 
+from functools import partial
 from typing import Any
 
 import anyio
@@ -9,21 +10,19 @@ import pytest
 from mcp_browserjobs.simulator.script import Finish, RateLimit, Script, Step
 from mcp_browserjobs.simulator.stories import QUICK, asking
 from mcp_browserjobs.simulator.world import World
+from tests.simulator.shapes import any_from
 
 pytestmark = pytest.mark.anyio
 
 API = "/browser_use/api/v1"
 KEY = {"Authorization": "Bearer demo-key"}
+get = partial(any_from, API, KEY)
 
 
 @pytest.fixture
 def world(world: World) -> World:
     world.retired = False
     return world
-
-
-async def get(client: httpx2.AsyncClient, path: str, **params: object) -> Any:
-    return (await client.get(API + path, params=params, headers=KEY)).json()  # type: ignore[arg-type] # ints are fine
 
 
 async def put(client: httpx2.AsyncClient, path: str, **params: str) -> tuple[int, Any]:

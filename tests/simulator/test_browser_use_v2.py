@@ -1,6 +1,6 @@
 """How the pretend Browser Use Cloud answers and refuses in its second generation."""
 
-from typing import Any
+from functools import partial
 
 import anyio
 import httpx2
@@ -9,16 +9,14 @@ import pytest
 from mcp_browserjobs.simulator.script import Script
 from mcp_browserjobs.simulator.stories import FAILING, GIVING_UP, QUICK, asking
 from mcp_browserjobs.simulator.world import World
+from tests.simulator.shapes import any_from
 
 pytestmark = pytest.mark.anyio
 
 API = "/browser_use/api/v2"
 KEY = {"X-Browser-Use-API-Key": "demo-key"}
 NOBODY = "00000000-0000-0000-0000-000000000007"
-
-
-async def get(client: httpx2.AsyncClient, path: str, **params: object) -> Any:
-    return (await client.get(API + path, params=params, headers=KEY)).json()  # type: ignore[arg-type] # ints are fine
+get = partial(any_from, API, KEY)
 
 
 async def test_a_new_task_is_created_started_and_finished(client: httpx2.AsyncClient) -> None:

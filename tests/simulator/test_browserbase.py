@@ -1,6 +1,7 @@
 """How the pretend Browserbase answers and refuses, and that what it answers has the documented shapes."""
 
 from base64 import b64decode
+from functools import partial
 from typing import Any
 
 import anyio
@@ -11,7 +12,7 @@ from mcp_browserjobs.simulator.pictures import picture
 from mcp_browserjobs.simulator.script import Ask, Fail, Finish, PretendJob, Queued, RateLimit, Script, Stall, Step
 from mcp_browserjobs.simulator.stories import QUICK, asking
 from mcp_browserjobs.simulator.world import World
-from tests.simulator.shapes import MOMENTS, Shapes
+from tests.simulator.shapes import MOMENTS, Shapes, get_from, post_to
 
 pytestmark = pytest.mark.anyio
 
@@ -20,17 +21,8 @@ RUNS = f"{BASE}/agents/runs"
 KEY = {"X-BB-API-Key": "demo-key"}
 SHAPES = Shapes("browserbase")
 NOBODY = "00000000-0000-4000-8000-000000000000"
-
-
-async def get(client: httpx2.AsyncClient, path: str, **params: str) -> Any:
-    response = await client.get(path, params=params, headers=KEY)
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-async def post(client: httpx2.AsyncClient, path: str, **body: object) -> tuple[int, Any]:
-    response = await client.post(path, json=body, headers=KEY)
-    return response.status_code, response.json()
+get = partial(get_from, "", KEY)
+post = partial(post_to, "", KEY)
 
 
 def session_of(job: PretendJob) -> str:

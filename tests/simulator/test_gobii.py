@@ -1,6 +1,7 @@
 """How the pretend Gobii answers and refuses: as the recorded server did, word by word."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from mcp_browserjobs.simulator.gobii import AGENT
 from mcp_browserjobs.simulator.script import Fail, Finish, Outage, Queued, RateLimit, Script, Step
 from mcp_browserjobs.simulator.world import World
+from tests.simulator.shapes import any_from
 
 pytestmark = pytest.mark.anyio
 
@@ -19,6 +21,7 @@ KEY = {"X-Api-Key": "demo-key"}
 TASKS = "/gobii/api/v1/tasks/browser-use/"
 UNHEEDED = {"secrets", "output_schema"}
 """Fields of a new task that are not looked at."""
+get = partial(any_from, "", KEY)
 
 
 def recorded(name: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -73,10 +76,6 @@ async def create(client: httpx2.AsyncClient, **body: object) -> dict[str, Any]:
     assert response.status_code == 201
     task: dict[str, Any] = response.json()
     return task
-
-
-async def get(client: httpx2.AsyncClient, path: str, **params: str) -> Any:
-    return (await client.get(path, params=params, headers=KEY)).json()
 
 
 async def test_a_task_runs_and_its_result_is_elsewhere(client: httpx2.AsyncClient) -> None:

@@ -1,6 +1,7 @@
 """How the pretend Hyperbrowser answers and refuses, and that what it answers has the documented shapes."""
 
 from base64 import b64decode
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ from mcp_browserjobs.simulator.pictures import picture
 from mcp_browserjobs.simulator.script import Fail, Finish, PretendJob, Queued, RateLimit, Script, Step
 from mcp_browserjobs.simulator.stories import QUICK, asking
 from mcp_browserjobs.simulator.world import World
-from tests.simulator.shapes import MOMENTS, Shapes
+from tests.simulator.shapes import MOMENTS, Shapes, get_from
 
 pytestmark = pytest.mark.anyio
 
@@ -22,12 +23,7 @@ KEY = {"x-api-key": "demo-key"}
 SHAPES = Shapes("hyperbrowser")
 AGENTS = [*((kind, None) for kind in STEPS), ("browser-use", "0.7.10"), ("hyper-agent", "1.1.0")]
 """The kinds, and the versions of which steps are typed."""
-
-
-async def get(client: httpx2.AsyncClient, path: str) -> Any:
-    response = await client.get(BASE + path, headers=KEY)
-    assert response.status_code == 200, response.text
-    return response.json()
+get = partial(get_from, BASE, KEY)
 
 
 async def start(client: httpx2.AsyncClient, kind: str = "browser-use", **body: object) -> Any:

@@ -1,6 +1,7 @@
 """How the pretend Skyvern answers and refuses: as the recorded server did, word by word."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from mcp_browserjobs.simulator.script import Ask, Fail, Finish, Queued, RateLimi
 from mcp_browserjobs.simulator.skyvern_objects import AGENT
 from mcp_browserjobs.simulator.stories import asking
 from mcp_browserjobs.simulator.world import World
+from tests.simulator.shapes import get_from, post_to
 
 pytestmark = pytest.mark.anyio
 
@@ -20,17 +22,8 @@ PAYLOADS = Path(__file__).parent.parent / "providers" / "payloads" / "skyvern"
 KEY = {"x-api-key": "demo-key"}
 BASE = "/skyvern"
 STEPS = Script(beats=(Queued(2), Step("Looked", 3), Step("Pressed", 10, "https://shop.example/buy"), Finish({"a": 1})))
-
-
-async def get(client: httpx2.AsyncClient, path: str, **params: Any) -> Any:
-    response = await client.get(BASE + path, params=params, headers=KEY)
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-async def post(client: httpx2.AsyncClient, path: str, **body: Any) -> tuple[int, Any]:
-    response = await client.post(BASE + path, json=body, headers=KEY)
-    return response.status_code, response.json()
+get = partial(get_from, BASE, KEY)
+post = partial(post_to, BASE, KEY)
 
 
 async def blocks(client: httpx2.AsyncClient, job_id: str) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.store import LEASE_SECONDS
 from mcp_browserjobs.tracker import Tracker
 from mcp_browserjobs.watch import watcher
-from mcp_browserjobs.watch.look import SILENCE_SECONDS
+from mcp_browserjobs.watch.feed import SILENCE_SECONDS
 from tests.stage import new_world, tracker_in
 
 pytestmark = pytest.mark.anyio
@@ -74,9 +74,8 @@ class Counted(httpx2.AsyncByteStream):
         self._body = body
         self._line = line
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._body:
-            yield chunk
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aiter(self._body)
 
     async def aclose(self) -> None:
         self._line.open -= 1
@@ -284,9 +283,12 @@ async def test_one_of_several_processes_listens(provider: str, world: World, tmp
         lines = [line(one) for one in trackers if one._connections._client]
         # The first look of each may be a stream too, since nobody can lease a job that is not known.
         assert sum(one.asked > 1 for one in lines) == 1
+        asked = [one.asked for one in lines]
         for watch in watches:
             while not watch.ended:
                 await watch.changed.wait()
+        # Nobody takes over a job that has ended.
+        assert sum(one.asked > before for one, before in zip(lines, asked, strict=True)) <= 1
         logs = [await log_of(one, str(ref)) for one in trackers]
         assert logs[0] == logs[1] == logs[2]
         assert_all_told_once(logs[0])

@@ -5,7 +5,16 @@ from itertools import product
 import pytest
 
 from mcp_browserjobs.jobs import JobStatus
-from mcp_browserjobs.watch.pace import BACKOFF_LONGEST, BRIEFEST, LONGEST, backoff, detail_interval, interval, rest
+from mcp_browserjobs.watch.pace import (
+    BACKOFF_LONGEST,
+    BRIEFEST,
+    LONGEST,
+    Allowance,
+    backoff,
+    detail_interval,
+    interval,
+    rest,
+)
 
 HOUR = 3600.0
 IDLE = (JobStatus.PAUSED, JobStatus.WAITING_FOR_INPUT)
@@ -36,6 +45,21 @@ def test_the_end_is_noticed_within_three_percent_of_the_age_or_a_second_and_a_ha
 
 def test_a_run_of_half_an_hour_costs_a_fifth_of_a_fixed_poll() -> None:
     assert len(looks(1800)) <= 1800 / 2 / 5
+
+
+@pytest.mark.parametrize("gap", [0.0, 1.0, 3.0, 10.0, 60.0])
+def test_long_polls_that_bring_news_all_the_time_cost_no_more_than_looks(gap: float) -> None:
+    allowance, age, polls = Allowance(0), 0.0, 0
+    while age < 1800:
+        age += gap
+        polls += 1
+        age += allowance.pause(age)
+    assert polls <= len(looks(1800)) + 1
+
+
+def test_a_long_poll_that_seldom_brings_news_is_followed_by_the_next_at_once() -> None:
+    allowance = Allowance(0)
+    assert [allowance.pause(age) for age in range(20, 1000, 20)] == [0] * 49
 
 
 def test_no_job_is_left_alone_for_more_than_five_minutes() -> None:

@@ -17,8 +17,7 @@ from mcp_browserjobs.jobs import EventKind, JobRef
 from mcp_browserjobs.providers import kernel
 from mcp_browserjobs.providers.base import Connections
 from mcp_browserjobs.tracker import Tracker
-from mcp_browserjobs.watch.feed import BY_NOW_SECONDS
-from mcp_browserjobs.watch.look import SILENCE_SECONDS
+from mcp_browserjobs.watch.feed import BY_NOW_SECONDS, SILENCE_SECONDS
 from tests.conftest import START, virtual_clock
 
 pytestmark = pytest.mark.anyio

@@ -14,6 +14,7 @@ from mcp_browserjobs.simulator.script import Ask, Finish, Outage, Queued, Script
 from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.store import LEASE_SECONDS, Record
 from mcp_browserjobs.tracker import Tracker
+from mcp_browserjobs.watch import look as look_module
 from mcp_browserjobs.watch.watcher import Watch
 from tests.stage import new_world, tracker_in
 
@@ -237,6 +238,17 @@ async def test_a_restart_finds_the_same_numbers(world: World, store_file: str) -
         after = await tracker.events(str(ref), limit=200)
     assert after.events[: len(before.events)] == before.events
     assert [event.kind for event in after.events].count(EventKind.STATUS) == 3
+
+
+async def test_jobs_that_nobody_asks_for_any_more_are_not_kept_in_mind(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look_module, "MOST_READ", 3)
+    refs = [start(world) for _ in range(6)]
+    async with tracker_in(world) as tracker:
+        for ref in refs:
+            await tracker.look(str(ref))
+        assert list(tracker._looker._read_at) == refs[-3:]
 
 
 async def test_outside_of_running_nothing_can_be_watched(world: World) -> None:

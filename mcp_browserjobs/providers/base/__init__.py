@@ -17,27 +17,30 @@ from .abilities import (
     TakesAnswers,
     TakesPictures,
 )
-from .connections import (
-    Connections,
-)
+from .access import Access
+from .connections import Connections
 from .http import (
     MAX_BODY_BYTES,
-    Access,
     Http,
+    Query,
     Reply,
     fields_of,
     retry_after,
 )
 from .in_process import InProcess
-from .provider import (
-    UUID,
-    Provider,
-)
+from .provider import Provider
 from .webhooks import Delivery, signs
 from .wire import (
+    UUID,
+    Amount,
+    CanonicalUuid,
     Model,
     Optional,
+    Statuses,
     Wire,
+    artifacts,
+    in_words,
+    line,
     page_number,
     unique,
     web_links,
@@ -47,8 +50,10 @@ __all__ = [
     "MAX_BODY_BYTES",
     "UUID",
     "Access",
+    "Amount",
     "AwaitsChanges",
     "CancelsJobs",
+    "CanonicalUuid",
     "ChecksKey",
     "Connections",
     "Delivery",
@@ -60,6 +65,7 @@ __all__ = [
     "Optional",
     "PausesJobs",
     "Provider",
+    "Query",
     "Reply",
     "ReportsEvents",
     "ReportsLinks",
@@ -67,11 +73,15 @@ __all__ = [
     "ResumesJobs",
     "SendsWebhooks",
     "StartsJobs",
+    "Statuses",
     "StreamsChanges",
     "TakesAnswers",
     "TakesPictures",
     "Wire",
+    "artifacts",
     "fields_of",
+    "in_words",
+    "line",
     "page_number",
     "retry_after",
     "signs",

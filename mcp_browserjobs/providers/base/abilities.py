@@ -3,9 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from typing import Protocol, runtime_checkable
 
-from pydantic import (
-    JsonValue,
-)
+from pydantic import JsonValue
 
 from ...jobs import Change, EventPage, JobPage, Link, Picture, Sighting, Started
 from .webhooks import Delivery

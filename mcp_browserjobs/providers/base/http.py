@@ -9,7 +9,6 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from typing import Self, cast
 from urllib.parse import urlsplit
 
@@ -27,30 +26,31 @@ from ...errors import (
     JobNotFoundError,
     OutOfCreditsError,
     PermissionDeniedError,
+    ProviderError,
     ProviderUnavailableError,
     RateLimitedError,
     RefusedRequestError,
     UnexpectedResponseError,
 )
+from ...masking import Mask
 from ...screenshots import MOST_IMAGE_BYTES, from_base64, is_image
+from .access import Access
+from .exchange import Exchange
+from .public import PrivateAddressError, is_public
 from .wire import Model
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """More than this is no status answer: reading stops there."""
 
+MOST_PARTS = 1_000_000
+"""Each value takes many times the room of its bytes once it is read."""
+
 MAX_EVENT_BYTES = 1024 * 1024
 LONGEST_RETRY = 600.0
+NOT_FOLLOWED = "a link to an address that is not followed"
 
-
-@dataclass(frozen=True)
-class Access:
-    """How one account reaches its provider."""
-
-    account: str
-    provider: str
-    key: SecretStr
-    key_variable: str
-    base_url: str
+Query = Mapping[str, str | int | None]
+"""What is asked for; what is None is left out."""
 
 
 @dataclass(frozen=True)
@@ -66,20 +66,34 @@ class Http:
 
     Args:
         client: shared by all accounts of the process; it must not follow redirects.
+        outside: another such one, for links that lead elsewhere than to the account's own host.
         access: the account's key and base URL.
         headers: the headers that carry the key.
+
+    Attributes:
+        forbidden: what a 403 means, by its body.
     """
 
-    def __init__(self, client: httpx2.AsyncClient, access: Access, *, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        client: httpx2.AsyncClient,
+        access: Access,
+        *,
+        headers: Mapping[str, str],
+        outside: httpx2.AsyncClient | None = None,
+    ) -> None:
         self._client = client
+        self._outside = outside or client
         self._access = access
-        self._headers = {"Accept": "application/json", **headers}
+        self._key_headers = {name: SecretStr(value) for name, value in headers.items()}
+        self._mask = Mask([access.key.get_secret_value()])
+        self.forbidden: Callable[[JsonValue], ProviderError] = lambda _: self.refused()
 
     async def get(
         self,
         path: str,
         *,
-        params: Mapping[str, str | int] | None = None,
+        params: Query | None = None,
         accept: tuple[int, ...] = (),
         most: int = MAX_BODY_BYTES,
     ) -> Reply:
@@ -88,7 +102,8 @@ class Http:
         Statuses in `accept` come back as replies; other failures raise.
 
         Raises:
-            AuthenticationError: 401 or 403. JobNotFoundError: 404. OutOfCreditsError: 402.
+            AuthenticationError: 401, and 403 unless the provider knows better. JobNotFoundError: 404.
+            OutOfCreditsError: 402.
             RateLimitedError: 429. ProviderUnavailableError: network, time-out, 5xx.
             UnexpectedResponseError: anything else, and bodies that are no JSON.
         """
@@ -98,7 +113,7 @@ class Http:
         self,
         path: str,
         *,
-        params: Mapping[str, str | int] | None = None,
+        params: Query | None = None,
         body: JsonValue = None,
         accept: tuple[int, ...] = (),
         reads: bool = True,
@@ -110,9 +125,7 @@ class Http:
         """
         return await self._send("POST", path, params=params, body=body, accept=accept, reads=reads)
 
-    async def put(
-        self, path: str, *, params: Mapping[str, str | int] | None = None, accept: tuple[int, ...] = ()
-    ) -> Reply:
+    async def put(self, path: str, *, params: Query | None = None, accept: tuple[int, ...] = ()) -> Reply:
         """PUT without a body. Answers and failures as in `post`."""
         return await self._send("PUT", path, params=params, body=None, accept=accept)
 
@@ -126,22 +139,22 @@ class Http:
 
     async def location(self, path: str) -> str | None:
         """Where a GET of `path` redirects to, without going there; None when it does not. Failures as in `get`."""
-        url, headers = self._access.base_url + path, {**self._headers, "Accept": "*/*"}
+        url, headers = self._access.base_url + path, self._headers("*/*")
         async with self._answer("GET", url, headers) as response:
             if response.has_redirect_location:
-                return str(response.headers["location"])
+                return self._mask(str(response.headers["location"]))
             if response.is_success:
                 return None
             raise self._failure("GET", response.status_code, response.headers)
 
-    async def stream(self, path: str, *, params: Mapping[str, str | int] | None = None) -> AsyncGenerator[JsonValue]:
+    async def stream(self, path: str, *, params: Query | None = None) -> AsyncGenerator[JsonValue]:
         """GET a stream of server-sent events: the JSON of each, as they come. Close it when you leave early.
 
         Raises:
             ProviderUnavailableError: the connection broke. Others as in `get`.
             UnexpectedResponseError: it is no such stream, an event is no JSON or over a mebibyte.
         """
-        url, headers = self._access.base_url + path, {**self._headers, "Accept": "text/event-stream"}
+        url, headers = self._access.base_url + path, self._headers("text/event-stream")
         async with self._answer("GET", url, headers, params=params) as response:
             if not response.is_success:
                 raise self._failure("GET", response.status_code, response.headers)
@@ -153,15 +166,13 @@ class Http:
             except httpx2.SSEError:
                 raise self.unexpected("no stream of events") from None
 
-    async def get_bytes(
-        self, path: str, *, params: Mapping[str, str | int] | None = None, most: int = MAX_BODY_BYTES
-    ) -> bytes:
+    async def get_bytes(self, path: str, *, params: Query | None = None, most: int = MAX_BODY_BYTES) -> bytes:
         """GET a body that is no JSON, of at most `most` bytes. Failures as in `get`."""
-        url, headers = self._access.base_url + path, {**self._headers, "Accept": "*/*"}
+        url, headers = self._access.base_url + path, self._headers("*/*")
         async with self._answer("GET", url, headers, params=params) as response:
             if not response.is_success:
                 raise self._failure("GET", response.status_code, response.headers)
-            return await self._body(response, most)
+            return self._mask.of_bytes(await self._body(response, most))
 
     async def download(self, url: str, *, most: int = MAX_BODY_BYTES) -> bytes | None:
         """GET a signed link that the provider gave, without the key; None when it has expired or is gone.
@@ -173,10 +184,11 @@ class Http:
             ProviderUnavailableError: its host cannot be reached or answers 5xx.
         """
         if not _may_follow(url, self._access.base_url):
-            raise self.unexpected("a link to an address that is not followed")
-        async with self._answer("GET", url, {"Accept": "*/*"}) as response:
+            raise self.unexpected(NOT_FOLLOWED)
+        client = self._client if _at_home(url, self._access.base_url) else self._outside
+        async with self._answer("GET", url, {"Accept": "*/*"}, client=client) as response:
             if response.is_success:
-                return await self._body(response, most)
+                return self._mask.of_bytes(await self._body(response, most))
             if response.is_client_error:
                 return None
             raise self._failure("GET", response.status_code, response.headers)
@@ -195,9 +207,18 @@ class Http:
             raise self.unexpected("a screenshot that is no image")
         return image
 
-    async def get_model(self, path: str, model: type[Model], *, params: Mapping[str, str | int] | None = None) -> Model:
+    async def get_model(
+        self, path: str, model: type[Model], *, params: Query | None = None, most: int = MAX_BODY_BYTES
+    ) -> Model:
         """GET `path` and read the body as `model`. Failures as in `get`."""
-        return self.read((await self.get(path, params=params)).json, model)
+        return self.read((await self.get(path, params=params, most=most)).json, model)
+
+    async def find_model(
+        self, path: str, model: type[Model], *, params: Query | None = None, missing: tuple[int, ...] = (404,)
+    ) -> Model | None:
+        """As `get_model`; None where a status in `missing` says that there is none."""
+        reply = await self.get(path, params=params, accept=missing)
+        return None if reply.status in missing else self.read(reply.json, model)
 
     def read(self, value: JsonValue, model: type[Model]) -> Model:
         """Read a body as `model`.
@@ -246,6 +267,9 @@ class Http:
         except JobNotFoundError:
             raise self.unexpected("no such API at this base URL") from None
 
+    def _headers(self, accept: str = "application/json") -> dict[str, str]:
+        return {"Accept": accept} | {name: value.get_secret_value() for name, value in self._key_headers.items()}
+
     @property
     def account(self) -> str:
         """The account's name."""
@@ -256,14 +280,14 @@ class Http:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str | int] | None,
+        params: Query | None,
         body: JsonValue,
         accept: tuple[int, ...],
         most: int = MAX_BODY_BYTES,
         reads: bool = True,
     ) -> Reply:
         url = self._access.base_url + path
-        async with self._answer(method, url, self._headers, params=params, body=body) as response:
+        async with self._answer(method, url, self._headers(), params=params, body=body) as response:
             status = response.status_code
             if response.is_success and not reads:
                 return Reply(status, None)
@@ -271,9 +295,11 @@ class Http:
                 said = await self._body(response, most)
                 return Reply(status, None if method != "GET" and not said.strip() else self._json(said, status))
             failure = self._failure(method, status, response.headers)
-            if isinstance(failure, RefusedRequestError):
+            if status == httpx2.codes.FORBIDDEN or isinstance(failure, RefusedRequestError):
                 answer = self._json(await self._body(response, MAX_BODY_BYTES), status)
-                failure = self.not_accepted(fields_of(body if isinstance(body, dict) else {}, answer))
+                if status == httpx2.codes.FORBIDDEN:
+                    raise self.forbidden(answer)
+                raise self.not_accepted(fields_of(body if isinstance(body, dict) else {}, answer))
             raise failure
 
     @asynccontextmanager
@@ -283,21 +309,27 @@ class Http:
         url: str,
         headers: Mapping[str, str],
         *,
-        params: Mapping[str, str | int] | None = None,
+        params: Query | None = None,
         body: JsonValue = None,
+        client: httpx2.AsyncClient | None = None,
     ) -> AsyncIterator[httpx2.Response]:
         """Send a request; what goes wrong on the way or in reading is a failure of ours."""
         access = self._access
+        query = {name: value for name, value in (params or {}).items() if value is not None} or None
         try:
-            async with self._client.stream(
-                method, url, params=params, headers=headers, json=body, follow_redirects=False
-            ) as response:
-                yield response
+            with Exchange(access, method, url) as exchange:
+                async with (client or self._client).stream(
+                    method, url, params=query, headers=headers, json=body, follow_redirects=False
+                ) as response:
+                    exchange.status = response.status_code
+                    yield response
         except httpx2.DecodingError:
             raise self.unexpected("the body's encoding") from None
         except (UnicodeEncodeError, httpx2.LocalProtocolError):
             # No header can carry this key, so no provider has given it.
             raise self.refused() from None
+        except PrivateAddressError:
+            raise self.unexpected(NOT_FOLLOWED) from None
         except (httpx2.HTTPError, httpx2.InvalidURL):
             raise ProviderUnavailableError(access.provider, access.account) from None
 
@@ -316,8 +348,10 @@ class Http:
             if failed or status == httpx2.codes.NO_CONTENT:
                 return None
             raise self.unexpected("an empty body")
+        if len(body) > MOST_PARTS and sum(map(body.count, (b",", b"[", b"{"))) > MOST_PARTS:
+            raise self.unexpected("a body of too many parts")
         try:
-            return _parse(body)
+            return self._mask.of_json(_parse(body), body)
         except ValueError:
             if failed:
                 return None
@@ -371,18 +405,27 @@ def _events_in(response: httpx2.Response, chunks: AsyncIterator[bytes]) -> Async
     return cast("AsyncGenerator[httpx2.ServerSentEvent]", aiter(source))
 
 
-def _may_follow(url: str, base_url: str) -> bool:
-    """Whether a link that a provider gave may be fetched: not a door into somebody's own network."""
+def _at_home(url: str, base_url: str) -> bool:
+    """Whether a link leads to the account's own host."""
     try:
         link, base = urlsplit(url), urlsplit(base_url)
         same = (link.scheme, link.hostname, link.port) == (base.scheme, base.hostname, base.port)
     except ValueError:
         return False
-    if same:
+    return same
+
+
+def _may_follow(url: str, base_url: str) -> bool:
+    """Whether a link that a provider gave may be fetched: not a door into somebody's own network."""
+    if _at_home(url, base_url):
         return True
-    host = (link.hostname or "").rstrip(".")
     try:
-        public = ip_address(host).is_global
+        link = urlsplit(url)
+        host, _ = (link.hostname or "").rstrip("."), link.port
+    except ValueError:
+        return False
+    try:
+        public = is_public(host)
     except ValueError:
         # A last part that begins with a digit is another way to write an IP address.
         named = re.search(r"\.[a-z][a-z0-9-]*\Z", host) is not None

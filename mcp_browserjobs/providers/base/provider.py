@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 from urllib.parse import SplitResult
 
-from ...errors import (
-    MalformedIdError,
-)
-from ...jobs import Job, JobStatus
-from .http import Http
+from pydantic import JsonValue
 
-UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+from ...errors import MalformedIdError, ProviderError
+from ...jobs import Job
+from .http import Http
+from .wire import UUID, Statuses
 
 
 class Provider(ABC):
@@ -40,7 +39,9 @@ class Provider(ABC):
     id_form: ClassVar[str]
     """The form of an id, as shown to a person: `org/portal/uuid`."""
     id_pattern: ClassVar[re.Pattern[str]]
-    statuses: ClassVar[Mapping[str, JobStatus]]
+    link_path: ClassVar[re.Pattern[str]] = re.compile(f"({UUID})")
+    """What in the path of a link of the API or dashboard is an id: the group of the last match."""
+    statuses: ClassVar[Statuses]
     """Every status word of the API and what it means here."""
     hosted_poll_seconds: ClassVar[float] = 0
     """The shortest interval between looks that the hosted service asks for."""
@@ -69,6 +70,7 @@ class Provider(ABC):
 
     def __init__(self, http: Http, options: Mapping[str, str]) -> None:
         self.http = http
+        self.http.forbidden = self.forbidden
         self.settings = options
 
     def canonical_id(self, text: str) -> str:
@@ -88,12 +90,17 @@ class Provider(ABC):
 
     def id_from_link(self, link: SplitResult) -> str | None:
         """The id in a link of the API or dashboard, in a form that `locator` takes, None when there is none; pure."""
-        found = re.findall(UUID, link.path)
-        return found[-1] if found else None
+        found = [*self.link_path.finditer(link.path)]
+        return found[-1][1] if found else None
 
     def malformed(self) -> MalformedIdError:
         """The error for a text that cannot be an id here."""
         return MalformedIdError(self.name, self.id_form)
+
+    def forbidden(self, answer: JsonValue) -> ProviderError:
+        """What a 403 means, by its body: that the key is refused, where the provider knows no better; pure."""
+        del answer
+        return self.http.refused()
 
     @abstractmethod
     async def fetch_job(self, job_id: str) -> Job:

@@ -1,19 +1,31 @@
-"""How a provider's answers are read: the base of wire models, fields that we can do without, pages and links."""
+"""How a provider's answers are read: the base of wire models, their fields, and what is made of these."""
 
 import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    Field,
+    FiniteFloat,
+    JsonValue,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
 
-from ...errors import (
-    InvalidArgumentError,
-)
-from ...jobs import Event, Link, LinkKind
+from ...errors import InvalidArgumentError
+from ...jobs import Artifact, Event, JobStatus, Link, LinkKind
+
+UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+
+CanonicalUuid = Annotated[str, Field(pattern=f"^{UUID}$"), AfterValidator(str.lower)]
+"""A field that holds a UUID, in the form in which ids are known here."""
+
+Amount = Annotated[FiniteFloat, Field(ge=0)]
+"""A field that says what was used up, or for how long: less than nothing, or without end, is no amount."""
 
 Model = TypeVar("Model", bound=BaseModel)
 T = TypeVar("T")
@@ -34,12 +46,50 @@ class Wire(BaseModel):
     """The base of wire models: only the fields we read, named as the provider names them."""
 
 
-def web_links(*candidates: tuple[LinkKind, str | None]) -> tuple[Link, ...]:
-    """Those that lead anywhere: a relative key or a file on the provider's own disk is no link."""
-    return tuple(Link(kind=kind, url=url) for kind, url in candidates if url and _WEB.fullmatch(url))
+class Statuses(dict[str, JobStatus]):
+    """What each status word of a provider means; any other word means that it is unknown."""
+
+    def __missing__(self, word: str) -> JobStatus:
+        return JobStatus.UNKNOWN
 
 
-_WEB = re.compile(r"(?i:https?)://[^\s/?#][!-~]*")
+def artifacts(there: Mapping[Artifact, bool], links: tuple[Link, ...] = ()) -> frozenset[Artifact]:
+    """What there is of a job: what `links` lead to, and of the rest what `there` says, whose word is the last."""
+    known = {_LINKED[link.kind]: True for link in links} | dict(there)
+    return frozenset(thing for thing, is_there in known.items() if is_there)
+
+
+_LINKED: Mapping[LinkKind, Artifact] = {
+    "live_view": "live_view",
+    "recording": "recording",
+    "download": "downloads",
+    "log": "log",
+}
+
+
+def in_words(**words: str | None) -> dict[str, JsonValue]:
+    """What an event reports: those of the words that say anything."""
+    return {name: text for name, text in words.items() if text}
+
+
+def line(*parts: str | None) -> str:
+    """What a thing is and what is said of it, as far as these are told."""
+    return ": ".join(filter(None, parts))
+
+
+def web_links(
+    *candidates: tuple[LinkKind, str | None], expiry: Callable[[str], datetime | None] = lambda _: None
+) -> tuple[Link, ...]:
+    """Those that lead anywhere: a relative key or a file on the provider's own disk is no link.
+
+    `expiry` tells of a link when it ends.
+    """
+    return tuple(
+        Link(kind=kind, url=url, expires_at=expiry(url)) for kind, url in candidates if url and _WEB.fullmatch(url)
+    )
+
+
+_WEB = re.compile(r"(?i:https?)://(?![/?#])[!-~]{1,8000}")
 
 
 def unique(events: tuple[Event, ...]) -> tuple[Event, ...]:
