@@ -19,6 +19,8 @@ from scripts.locked import entries
 DIST = ROOT / "dist"
 OF_THE_CHECKOUT = ("tests/manifests", "tests/test_manifests.py", "tests/test_packaging.py")
 """Tests of what is around the package."""
+FOLLOWS_THE_API = {"opentelemetry-sdk", "opentelemetry-semantic-conventions"}
+"""Each version of these asks for one version of what the package itself depends on."""
 LEFT_OUT = {"mcp_browserjobs", "dist", ".git", ".venv", ".live"}
 NEEDED = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP", "TMPDIR") if name in os.environ}
 WHERE = (
@@ -94,7 +96,7 @@ def newest() -> Path:
 def constraints(folder: Path, lock: str) -> Path:
     """The packages of a lock, and the tools in the versions that they are locked in."""
     chosen = entries(lock)
-    names = {name for name, _ in chosen}
+    names = {name for name, _ in chosen} | FOLLOWS_THE_API
     tools = [entry for entry in entries("requirements-dev.txt") if entry[0] not in names]
     file = folder / "constraints.txt"
     file.write_text("".join(text for _, text in (*chosen, *tools)), encoding="utf-8")
