@@ -86,13 +86,16 @@ class Done:
 
 def configuration(host: Host, path: Path) -> Configuration:
     """Read a host's configuration; one that does not exist is empty, and one that is not valid has a `problem`."""
-    target = path
+    target, before = path, None
     try:
         target = path.resolve()
+        circular = target.is_symlink()
         before = target.read_bytes() if target.exists() else None
     except OSError as error:
         return Configuration(host, path, target, None, "", {}, f"cannot be read ({error.strerror})")
     except RuntimeError:
+        circular = True  # before Python 3.13
+    if circular:
         return Configuration(host, path, target, None, "", {}, "is a link that leads to itself")
     try:
         text = (before or b"").removeprefix(codecs.BOM_UTF8).decode()

@@ -84,6 +84,12 @@ class File:
         """Let go of the file."""
         self._db.close()
 
+    def __del__(self) -> None:
+        """Let go of it where nobody did: a tracker that only explains what is wrong never runs."""
+        if "_db" in vars(self):
+            with contextlib.suppress(sqlite3.Error):
+                self.close()
+
     async def check(self) -> None:
         """Read all of the file, and leave it if it is damaged."""
         rows = await self._try(lambda: self._db.execute("PRAGMA quick_check(1)").fetchall())
@@ -115,8 +121,9 @@ class File:
             file.close()
             self.problem = error if isinstance(error, StoreError) else StoreError(self.path, problem_of(error))
             return False
-        left, self._db, self._file, self.problem = self._db, file._db, file._file, None
-        left.close()
+        self._db, file._db = file._db, self._db
+        self._file, self.problem = file._file, None
+        file.close()
         log.warning("the store is used again, with what was seen meanwhile")
         return True
 
