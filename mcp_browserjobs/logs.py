@@ -8,6 +8,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from anyio import BrokenResourceError, ClosedResourceError
+
 from .masking import masked
 from .reported import without_capability_links
 
@@ -24,6 +26,8 @@ LIBRARIES = {
     "uvicorn": logging.ERROR,
 }
 """From which level on those of others are heard that would tell too much."""
+SESSIONS = "mcp.server.streamable_http"
+"""Says, as an error, that a session's streams are closed."""
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +110,19 @@ def set_up(level: Level = "warning", *, lines: bool = False) -> None:
     logging.getLogger(__package__).setLevel(level.upper())
     for name, least in LIBRARIES.items():
         logging.getLogger(name).setLevel(least)
+    logging.getLogger(SESSIONS).addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether more has happened than that a client left in the middle of something."""
+    error = record.exc_info[1] if record.exc_info else None
+    return error is None or not _is_parting(error)
+
+
+def _is_parting(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_parting, error.exceptions))
+    return isinstance(error, ClosedResourceError | BrokenResourceError)
 
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, traceback: Any) -> None:

@@ -16,13 +16,13 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from mcp_browserjobs import providers
-from scripts.generators.project import ROOT
+from scripts.generators import markdown
+from scripts.generators.project import MEASURED, ROOT
 from tests.trouble import story
 from tests.trouble.catalogue import CATALOGUE
 from tests.trouble.story import Outcome
 
-PAGE = ROOT / "docs" / "trouble.md"
-BEGIN, END = "<!-- trouble -->\n", "<!-- /trouble -->\n"
+PAGE = MEASURED["trouble"]
 HEAD = ("Trouble", "What is done", "Providers", "What is told meanwhile", "Lost", "Doubled", "Later by", "Recovered")
 TROUBLES = {trouble.name: trouble for trouble in CATALOGUE}
 
@@ -89,19 +89,6 @@ def as_text(table: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(f"{row[0]:32} {row[2]:>9} {row[4]:>5} {row[5]:>8} {row[6]:>9} {row[7]:>10}" for row in table)
 
 
-def as_table(table: Iterable[tuple[str, ...]]) -> str:
-    """The table for a page."""
-    lines = [HEAD, ("---",) * len(HEAD), *(tuple(cell.replace("|", "\\|") for cell in row) for row in table)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def filled(page: str, table: Sequence[tuple[str, ...]]) -> str:
-    """The page with the table."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{as_table(table)}\n{END}{after}"
-
-
 def main(arguments: list[str]) -> None:
     """Play, print and write."""
     parser = argparse.ArgumentParser(prog="scripts/trouble", description=__doc__)
@@ -123,7 +110,8 @@ def main(arguments: list[str]) -> None:
     asked.out.write_text(json.dumps([asdict(outcome) for outcome in found], indent=1) + "\n", encoding="utf-8")
     sys.stdout.write(as_text([HEAD, *table]) + "\n")
     if asked.write:
-        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), table), encoding="utf-8", newline="\n")
+        page = markdown.filled(PAGE.read_text(encoding="utf-8"), {"trouble": markdown.table(HEAD, table)})
+        PAGE.write_text(page, encoding="utf-8", newline="\n")
     sys.exit(any(outcome.faults for outcome in found))
 
 

@@ -103,6 +103,23 @@ def test_nothing_that_ends_badly_tells_a_secret(crash: str) -> None:
     assert told
 
 
+@pytest.mark.parametrize(
+    ("raised", "heard"),
+    [
+        ("anyio.ClosedResourceError()", False),
+        ("ExceptionGroup('several', [anyio.ClosedResourceError(), anyio.BrokenResourceError()])", False),
+        ("ExceptionGroup('several', [anyio.ClosedResourceError(), KeyError(1)])", True),
+        ("KeyError(1)", True),
+    ],
+)
+def test_that_a_client_left_its_session_is_no_news(raised: str, *, heard: bool) -> None:
+    code = (
+        "import anyio, logging\nlogs.set_up()\nlogs.set_up()\nsaid = logging.getLogger('mcp.server.streamable_http')\n"
+    )
+    code += f"try:\n    raise {raised}\nexcept Exception:\n    said.exception('no way on')"
+    assert ("no way on" in run(code)) is heard
+
+
 def test_what_somebody_else_has_set_up_stays() -> None:
     assert (
         run("import logging, sys\nlogging.basicConfig()\nlogs.set_up()\nassert sys.excepthook is sys.__excepthook__")

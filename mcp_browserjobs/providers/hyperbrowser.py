@@ -189,7 +189,7 @@ class Task(Wire):
 
     @property
     def steps(self) -> list[JsonValue]:
-        """Its steps as they come; one that is told again at once, word for word and with its time, is still the same."""
+        """Its steps as they come; one that is told again at once, all alike and with its time, is still the same."""
         steps: list[JsonValue] = []
         for step in (self.data or TaskData()).steps or []:
             if not (steps and step == steps[-1] and to_step(step).ended_at):

@@ -69,6 +69,37 @@ class Streams:
             await self._app(scope, receive, note)
 
 
+class Partings:
+    """Ends in good order what is answered to an older client that closed its session meanwhile.
+
+    The SDK finds the session's streams closed, leaves an answer unfinished, or wants to give another one and raises.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or MCP_SESSION_ID_HEADER not in Headers(scope=scope):
+            await self._app(scope, receive, send)
+            return
+        begun = answered = False
+
+        async def once(message: Message) -> None:
+            nonlocal begun, answered
+            if not answered:
+                begun = True
+                answered = message["type"] == "http.response.body" and not message.get("more_body")
+                await send(message)
+
+        try:
+            await self._app(scope, receive, once)
+        except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+            if not begun:
+                raise
+        if begun and not answered:
+            await send({"type": "http.response.body", "body": b""})
+
+
 def connection_of(session: ServerSession) -> Connection:
     """The connection by which somebody asks; in the present revision of the protocol each request has its own."""
     return session._connection  # noqa: SLF001 - the SDK has no public name for who asks

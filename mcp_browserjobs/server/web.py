@@ -25,7 +25,7 @@ from ..errors import ConfigError
 from ..tracker import Tracker
 from . import doors, hooks
 from .app import Server, build
-from .presence import Streams, ask_for_the_silent
+from .presence import Partings, Streams, ask_for_the_silent
 from .process import be_gone_soon, room_for
 
 Transport = Literal["http", "sse"]
@@ -151,7 +151,7 @@ def application(server: Server, host: str = "127.0.0.1") -> Starlette:
         if isinstance(route, Route) and route.methods:
             route.methods.discard("HEAD")  # which would open a stream that nobody can read
     routes = Router([*streamable.routes, *sse.routes], redirect_slashes=False)
-    inside = Streams(routes, server.updates.listening)
+    inside = Streams(Partings(routes), server.updates.listening)
     behind_doors = [*hooks.routes(server.tracker), Mount("/", doors.guarded(inside, settings))]
     return Starlette(
         routes=[

@@ -91,7 +91,7 @@ class Looker:
         self._on_record = on_record
         self._locks: WeakValueDictionary[JobRef, anyio.Lock] = WeakValueDictionary()
         self._failed: dict[JobRef, tuple[datetime, BrowserJobsError]] = {}
-        self._read_at: dict[JobRef, datetime] = {}
+        self._read_at: dict[JobRef, tuple[datetime, float]] = {}
 
     async def look(
         self,
@@ -192,12 +192,21 @@ class Looker:
         if works != before and await self._store.account(account) == before:
             await self._store.set_account(account, works)
 
-    def _is_known_well(self, record: Record) -> bool:
-        """Whether the job runs on, waits for nobody (its question may be another by now), and was read not long ago."""
-        read_at, now = self._read_at.get(record.ref), self._clock()
-        if record.job.status is JobStatus.WAITING_FOR_INPUT or record.detailed_at is None or read_at is None:
+    def _is_known_well(self, record: Record, *, lasts: Callable[[float], float] = pace.detail_interval) -> bool:
+        """Whether the job runs on, waits for nobody (its question may be another by now), and was read not long ago.
+
+        Args:
+            lasts: for how many seconds what was read holds, at the age of the job.
+        """
+        if record.job.status is JobStatus.WAITING_FOR_INPUT or record.detailed_at is None:
             return False
-        return 0 <= (now - read_at).total_seconds() < pace.detail_interval(record.age(now))
+        return record.ref in self._read_at and self._was_read_lately(record.ref, lasts)
+
+    def _was_read_lately(self, ref: JobRef, lasts: Callable[[float], float]) -> bool:
+        """Whether a job was read whole, at an age of so many seconds, so short a time ago that this holds."""
+        read_at, age = self._read_at[ref]
+        passed = (self._clock() - read_at).total_seconds()
+        return 0 <= passed < lasts(age + passed)
 
     def tells(self, account: str) -> bool:
         """Whether an account's provider tells of changes by itself."""
@@ -244,15 +253,18 @@ class Looker:
     async def _take(self, provider: Provider, ref: JobRef, locator: str, changes: Sequence[Change]) -> None:
         """Write down what was told; the job itself is read where its status changed, or was not read for long.
 
-        A long poll without news leaves open whether the job has ended without a word. What was told comes only once,
-        so when another process is faster it is written over what that one saw.
+        A long poll without news leaves open whether the job has ended without a word, and so does a stream that has
+        told nothing for long. What was told comes only once, so when another process is faster it is written over
+        what that one saw.
         """
+        beats = isinstance(provider, StreamsChanges) and all(change == Change() for change in changes)
+        lasts = pace.beating if beats else pace.detail_interval
         told = {status_word(change.sighting.provider_status) for change in changes if change.sighting}
         async with self._locks.setdefault(ref, anyio.Lock()):
             looked: Record | None = None
             while looked is None:
                 record, words = await self._store.load(ref), told
-                job = record.job if record and self._is_known_well(record) else None
+                job = record.job if record and self._is_known_well(record, lasts=lasts) else None
                 if job and not words and isinstance(provider, AwaitsChanges) and isinstance(provider, ReportsStatus):
                     words = {status_word((await provider.fetch_status(locator)).provider_status)}
                 if job is None or words - {job.provider_status}:
@@ -354,8 +366,12 @@ class Looker:
             self._read_at.pop(ref, None)
         elif read:
             self._read_at.pop(ref, None)
-            self._read_at[ref] = looked.checked_at
-            if len(self._read_at) > MOST_READ:
+            self._read_at[ref] = looked.checked_at, looked.age(looked.checked_at)
+            # Of a job that nobody asks for any more the end is not seen: what was read long ago is of no use.
+            while self._read_at and (
+                len(self._read_at) > MOST_READ
+                or not self._was_read_lately(next(iter(self._read_at)), pace.detail_interval)
+            ):
                 del self._read_at[next(iter(self._read_at))]
         return looked
 

@@ -13,6 +13,8 @@ IDLE_SHARE_OF_QUIET, IDLE_LONGEST = 0.1, 30.0
 """A job that waits for a person moves at a person's pace."""
 DETAIL_BRIEFEST, DETAIL_SHARE_OF_AGE = 120.0, 0.15
 """How often a whole look takes the place of a cheap one while the status word stays the same."""
+BEATING_BRIEFEST = 90.0
+"""So long a stream may say no more than that it lives, before the job is asked for."""
 POLL_BRIEFEST, POLL_LONGEST = 15.0, 50.0
 """A long poll that brings nothing lasts so long, as servers cut those of a minute."""
 REST_BRIEFEST, REST_LONGEST = 5.0, 600.0
@@ -40,6 +42,11 @@ def interval(*, status: JobStatus, age: float, quiet: float, followed: bool, flo
 def detail_interval(age: float) -> float:
     """Seconds after which a job whose status word stays the same is read whole again."""
     return max(DETAIL_BRIEFEST, DETAIL_SHARE_OF_AGE * age)
+
+
+def beating(age: float) -> float:
+    """Seconds for which a stream that only gives signs of life is believed; to ask no more often than looks would."""
+    return max(BEATING_BRIEFEST, min(LONGEST, SHARE_OF_AGE * age))
 
 
 def long_poll(age: float) -> float:

@@ -245,9 +245,10 @@ class Watcher:
                 await anyio.sleep(LEASE_RETRY_SECONDS)
                 continue
             if left_to_sibling:
-                # What it wrote last is taken in first; what it was told and did not write is looked at.
-                left_to_sibling, watch.due = False, True
+                left_to_sibling = False
                 await self._catch_up(watch)
+                # It may have been told something that it did not write down any more.
+                watch.due |= self._looker.tells(watch.ref.account)
                 continue
             if (delay := self._delay(watch)) > 0:
                 poked, until_feed = watch.poked, self._until_feed(watch)

@@ -11,7 +11,7 @@ import anyio
 
 from mcp_browserjobs.command import open_tracker
 from mcp_browserjobs.server.web import serve_http
-from scripts.soaks.samples import fill_caches, take
+from scripts.soaks.samples import fill_caches, fill_store, take
 
 SAMPLE_SECONDS = 5.0
 
@@ -29,6 +29,7 @@ async def measure(store: Path, to: Path) -> None:
 async def serve(port: int, samples: Path) -> None:
     """Serve until told to stop."""
     tracker = open_tracker(allow_start=True)
+    await fill_store(tracker.store)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(measure, Path(tracker.settings.store), samples)
         await serve_http(tracker, "http", "127.0.0.1", port)

@@ -13,7 +13,7 @@ import trio
 
 from mcp_browserjobs.simulator.world import World
 from scripts.soaks.clients import Crowd
-from scripts.soaks.samples import Sample, fill_caches, take
+from scripts.soaks.samples import Sample, fill_caches, fill_store, take
 from tests.conftest import virtual_clock
 from tests.server.connected import serving
 
@@ -36,6 +36,7 @@ async def soak(minutes: float, seed: int) -> tuple[list[Sample], Crowd]:
             crowd = Crowd(world, random, opened, PACE)
             tracemalloc.start()
             fill_caches()
+            await fill_store(server.tracker.store)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(crowd.come_and_go, VISITORS)
                 for _ in range(SAMPLES):

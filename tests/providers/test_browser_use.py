@@ -304,6 +304,15 @@ async def test_a_cursor_never_goes_back_nor_round_in_a_circle(next_after: int | 
     assert (page.cursor, page.has_more) == ("7", False)
 
 
+async def test_a_last_page_without_events_leads_nowhere() -> None:
+    body: Any = {"events": [], "nextAfter": 24, "hasMore": False}
+    async with opened(BrowserUse, Routes({EVENTS: body})) as provider:
+        assert (await provider.fetch_events(RUN, "7")).cursor == "7"
+    async with opened(BrowserUse, Routes({EVENTS: {**body, "hasMore": True}})) as provider:
+        page = await provider.fetch_events(RUN, "7")
+    assert (page.cursor, page.has_more) == ("24", True)
+
+
 @pytest.mark.parametrize("body", [{}, {"events": None}, {"events": {}}, {"events": ["text"]}, []])
 async def test_a_page_of_events_in_another_wrapping_is_unexpected(body: Any) -> None:
     async with opened(BrowserUse, Routes({EVENTS: body})) as provider:

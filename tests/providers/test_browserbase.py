@@ -458,6 +458,11 @@ async def test_a_cursor_that_stands_still_leads_no_further() -> None:
         assert not (await browserbase.fetch_events(RUN, "m")).has_more
 
 
+async def test_a_page_without_messages_leads_nowhere() -> None:
+    async with opened(Browserbase, Routes({MESSAGES: {"data": [], "nextSince": "last"}})) as browserbase:
+        assert (await browserbase.fetch_events(RUN, "before")).cursor == "before"
+
+
 @pytest.mark.parametrize(
     ("part", "kind", "reported"),
     [
@@ -508,6 +513,16 @@ async def test_what_says_nothing_is_no_event(message: JsonValue) -> None:
 async def test_a_part_keeps_its_key_when_another_cannot_be_read() -> None:
     [made] = await events(said({"type": "text", "text": ""}, 7, {"type": "text", "text": "x"}))
     assert (made.key, made.exact) == ("m 2", True)
+
+
+async def test_a_part_that_is_told_twice_is_one() -> None:
+    file: JsonValue = {"type": "file", "data": "QUJD", "mediaType": "text/csv"}
+    once: list[JsonValue] = [asking(), {"type": "text", "text": "x"}, file]
+    assert await events(said(*(part for part in once for _ in range(2)))) == await events(said(*once))
+
+
+async def test_parts_of_which_little_is_known_may_be_others() -> None:
+    assert len(await events(said({"type": "source", "url": "x"}, {"type": "source", "url": "y"}))) == 2
 
 
 async def test_a_message_without_an_id_is_known_by_its_time() -> None:

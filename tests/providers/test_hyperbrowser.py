@@ -337,6 +337,16 @@ async def test_a_list_that_grows_keeps_its_keys() -> None:
     assert looks[1] == looks[2][:2]
 
 
+async def test_a_step_that_is_told_twice_is_one() -> None:
+    steps = body("browser_use")["data"]["steps"]
+    twice = [step for step in steps for _ in range(2)]
+    assert await look(stepping(*twice)) == await look(stepping(*steps))
+
+
+async def test_steps_without_a_time_may_be_the_same_and_yet_two() -> None:
+    assert len((await look(stepping({"output_text": "I wait."}, {"output_text": "I wait."}))).events) == 2
+
+
 # Screenshots
 
 

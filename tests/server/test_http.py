@@ -1,9 +1,13 @@
 """The server over streamable HTTP and over SSE: a process that serves any number of clients."""
 
+import json
 import signal
+import socket
 import sys
 import time
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import httpx2
@@ -102,6 +106,29 @@ async def test_a_wait_is_answered_on_a_stream_that_opens_at_once(meta: dict[str,
                 assert reply.headers["content-type"].startswith("text/event-stream")
                 assert '"done":false' in (await reply.aread()).decode().replace(" ", "")
                 assert time.monotonic() - opened > 1
+
+
+async def test_a_client_that_leaves_in_the_middle_of_a_request_is_no_error() -> None:
+    note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_accounts", "arguments": {}}}
+    with started(ALONE, *serve("http")) as process:
+        url = address(process)
+        async with httpx2.AsyncClient(headers={"accept": "application/json, text/event-stream"}, timeout=10) as http:
+            for _ in range(20):
+                headers = {"mcp-session-id": await session(http, url)}
+                async with anyio.create_task_group() as tasks:
+                    for request in (note, note, call, note):
+                        tasks.start_soon(partial(http.post, url, json=request, headers=headers))
+                    tasks.start_soon(partial(http.delete, url, headers=headers))
+        where = urlsplit(url)
+        with socket.create_connection((str(where.hostname), where.port or 80)) as connection:
+            head = f"POST {where.path} HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Type: application/json\r\n"
+            connection.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+        await anyio.sleep(0.2)
+        process.terminate()
+        assert process.stderr
+        said = [json.loads(line) for line in process.stderr]
+    assert [line for line in said if line["level"] not in ("debug", "info")] == []
 
 
 async def session(http: httpx2.AsyncClient, url: str) -> str:

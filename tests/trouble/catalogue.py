@@ -21,6 +21,7 @@ from pydantic import JsonValue
 from mcp_browserjobs import providers
 from mcp_browserjobs.providers.base import AwaitsChanges, StreamsChanges
 from mcp_browserjobs.watch.feed import SILENCE_SECONDS
+from mcp_browserjobs.watch.pace import BEATING_BRIEFEST
 from tests.trouble.wire import (
     ELSEWHERE,
     STRANGER,
@@ -91,6 +92,7 @@ PAGE = f"<!doctype html><title>{STRANGER}</title><p>{STRANGER}"
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 JSON = {"Content-Type": "application/json"}
 EVENTS = {"Content-Type": "text/event-stream"}
+BEAT_SECONDS = 5.0
 
 
 def http_date(seconds: float) -> str:
@@ -503,13 +505,15 @@ def _feeds() -> Iterator[Trouble]:
     yield meets(
         "50 MB", "a line of 50 MB", comes(lambda _: httpx2.Response(200, headers=EVENTS, stream=Body(flood(50, b"x"))))
     )
-    yield replace(meets("heartbeats", "signs of life and nothing else", comes(_heartbeats)), rests=SILENCE_SECONDS)
+    # Believed since the last look, which is a few seconds after the trouble, and until the next sign of life.
+    beats = meets("heartbeats", "signs of life and nothing else", comes(_heartbeats))
+    yield replace(beats, rests=BEATING_BRIEFEST + 2 * BEAT_SECONDS)
     yield replace(meets("a byte a second", "a byte each second", slowly(1)), rests=SILENCE_SECONDS)
 
 
 def _heartbeats(_request: httpx2.Request) -> httpx2.Response:
     beat = b'event: sse_heartbeat\ndata: {"event": "sse_heartbeat"}\n\n'
-    return httpx2.Response(200, headers=EVENTS, stream=Body(lambda: (beat for _ in range(1000)), pause=5))
+    return httpx2.Response(200, headers=EVENTS, stream=Body(lambda: (beat for _ in range(1000)), pause=BEAT_SECONDS))
 
 
 def _in_utf_16(body: bytes) -> bytes:

@@ -294,6 +294,31 @@ async def test_one_of_several_processes_listens(provider: str, world: World, tmp
         assert_all_told_once(logs[0])
 
 
+async def test_who_lost_its_lease_stops_listening_and_nothing_told_is_lost(
+    provider: str, world: World, tmp_path: Path
+) -> None:
+    ref = JobRef(provider, world.add(provider, Script(beats=LONG)).id)
+    store = str(tmp_path / "jobs.sqlite3")
+    async with (
+        tracker_in(world, transport=Line, BROWSERJOBS_STORE=store) as frozen,
+        tracker_in(world, transport=Line, BROWSERJOBS_STORE=store) as other,
+        frozen.watching(ref, followed=True) as left,
+    ):
+        await anyio.sleep(90)
+        async with other.watching(ref, followed=True) as watch:
+            await anyio.sleep(15.5)
+            await other.store.leave(frozen.process)
+            assert await other.store.lease(ref, other.process, now=other.clock())
+            await anyio.sleep(50)
+            assert (line(frozen).open, line(other).open) == (0, 1)
+            for each in (watch, left):
+                while not each.ended:
+                    await each.changed.wait()
+        logs = [await log_of(one, str(ref)) for one in (frozen, other)]
+        assert logs[0] == logs[1]
+        assert_all_told_once(logs[0])
+
+
 async def test_a_429_rests_the_account_and_ends_it(provider: str, world: World) -> None:
     ref = JobRef(provider, world.add(provider, Script(beats=LONG, troubles=(RateLimit(100, 30, "90"),))).id)
     async with tracker_in(world, transport=Line) as tracker, tracker.watching(ref, followed=True) as watch:

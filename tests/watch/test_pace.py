@@ -11,6 +11,7 @@ from mcp_browserjobs.watch.pace import (
     LONGEST,
     Allowance,
     backoff,
+    beating,
     detail_interval,
     interval,
     rest,
@@ -100,6 +101,10 @@ def test_a_job_is_never_looked_at_less_often_for_being_followed_or_younger() -> 
 
 def test_a_whole_look_comes_after_two_minutes_or_a_share_of_the_age() -> None:
     assert [detail_interval(age) for age in (0, 600, HOUR)] == [120, 120, 540]
+
+
+def test_a_stream_that_only_gives_signs_of_life_costs_no_more_than_looks() -> None:
+    assert [beating(age) for age in (0, HOUR, 4 * HOUR)] == [90, after(HOUR), LONGEST]
 
 
 def test_pauses_double_while_looks_fail() -> None:

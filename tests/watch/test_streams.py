@@ -18,6 +18,7 @@ from mcp_browserjobs.providers import kernel
 from mcp_browserjobs.providers.base import Connections
 from mcp_browserjobs.tracker import Tracker
 from mcp_browserjobs.watch.feed import BY_NOW_SECONDS, SILENCE_SECONDS
+from mcp_browserjobs.watch.pace import BEATING_BRIEFEST, beating
 from tests.conftest import START, virtual_clock
 
 pytestmark = pytest.mark.anyio
@@ -51,6 +52,7 @@ class Vendor(httpx2.AsyncBaseTransport):
         cut: how long a stream lasts at most.
         breaks: whether it is broken off then, and not ended.
         mute: whether streams tell nothing at all.
+        beats: whether they give signs of life and tell nothing else.
     """
 
     lines: Sequence[tuple[float, str]] = ()
@@ -58,6 +60,7 @@ class Vendor(httpx2.AsyncBaseTransport):
     cut: float = 1e9
     breaks: bool = False
     mute: bool = False
+    beats: bool = False
     looks: list[float] = field(default_factory=list)
     streams: list[float] = field(default_factory=list)
 
@@ -76,6 +79,9 @@ class Vendor(httpx2.AsyncBaseTransport):
     async def events(self, since: str | None) -> AsyncIterator[Mapping[str, object]]:
         if self.mute:
             await anyio.sleep_forever()
+        while self.beats:
+            await anyio.sleep(QUIET)
+            yield {"event": "sse_heartbeat"}
         first = (datetime.fromisoformat(since) - START).total_seconds() if since else 0
         cut = anyio.current_time() + self.cut
         yield {"event": "invocation_state", "invocation": self.invocation()}
@@ -181,6 +187,15 @@ async def test_a_stream_that_stays_mute_keeps_nobody_from_looking_for_most_of_th
     blind = [gap for before, after in pairwise(vendor.looks) if (gap := after - before) >= SILENCE_SECONDS]
     assert len(blind) >= 3
     assert sum(blind) <= 2000 / 3
+
+
+@pytest.mark.parametrize("end", [100, 7200])
+async def test_a_stream_that_only_gives_signs_of_life_hides_no_end(end: float) -> None:
+    vendor = Vendor(beats=True, end=end)
+    async with tracker_of(vendor) as tracker:
+        await tracker.wait([str(REF)], until="result", seconds=10_000)
+        assert anyio.current_time() <= end + beating(end) + QUIET + 2
+    assert len(vendor.looks) <= 3 + end / BEATING_BRIEFEST
 
 
 async def test_a_fault_of_ours_ends_the_watch_of_that_job_and_no_other(

@@ -249,6 +249,9 @@ async def test_jobs_that_nobody_asks_for_any_more_are_not_kept_in_mind(
         for ref in refs:
             await tracker.look(str(ref))
         assert list(tracker._looker._read_at) == refs[-3:]
+        await anyio.sleep(150)
+        await tracker.look(str(last := start(world)))
+        assert list(tracker._looker._read_at) == [last]
 
 
 async def test_outside_of_running_nothing_can_be_watched(world: World) -> None:
