@@ -142,7 +142,6 @@ def serve(
 ) -> None:
     """Serve MCP: over stdio, or over HTTP at /mcp or /sse."""
     from .server.stdio import serve_stdio
-    from .server.web import serve_http
 
     async def until_told() -> Exit:
         try:
@@ -159,6 +158,8 @@ def serve(
             if transport == "stdio":
                 await serve_stdio(tracker)
             else:
+                from .server.web import serve_http
+
                 await serve_http(tracker, transport, host, port)
         except ConfigError as error:
             return refused(error)

@@ -97,7 +97,7 @@ VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
 
 
 class _AccountEntry(BaseModel):
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     provider: str
     key_variable: VariableName
@@ -107,7 +107,7 @@ class _AccountEntry(BaseModel):
 
 
 class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     accounts: dict[Annotated[str, Field(pattern=f"^{ACCOUNT_NAME}$")], _AccountEntry] = {}
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -649,3 +650,11 @@ def test_a_server_over_stdio_does_without_colours_and_pretence() -> None:
     code = "import sys, mcp_browserjobs.cli, mcp_browserjobs.server.stdio;"
     code += f"print([name for name in {[*heavy, *ours]} if name in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"  # noqa: S603 - ours
+
+
+def test_serving_over_stdio_imports_nothing_of_what_is_served_over_http() -> None:
+    program = [sys.executable, "-X", "importtime", "-m", "mcp_browserjobs", "serve"]
+    served = subprocess.run(program, input="", capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    imported = set(re.findall(r"\| +(\S+)$", served.stderr, re.MULTILINE))
+    assert "mcp_browserjobs.server.stdio" in imported
+    assert not imported & {"h11", "jwt", "mcp_browserjobs.server.doors", "mcp_browserjobs.server.web"}

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
+    ConfigDict,
     Field,
     FiniteFloat,
     JsonValue,
@@ -44,6 +45,9 @@ Optional = Annotated[T | None, WrapValidator(_absent_if_unreadable)]
 
 class Wire(BaseModel):
     """The base of wire models: only the fields we read, named as the provider names them."""
+
+    # Every provider is imported at start, and few of them are used.
+    model_config = ConfigDict(defer_build=True)
 
 
 class Statuses(dict[str, JobStatus]):
