@@ -109,7 +109,7 @@ def rows(what: str, samples: Sequence[Sample]) -> list[Row]:
         *(
             Row(
                 f"{what}: {title}",
-                "no more at the end than before",
+                f"at the end at most {spare} more than before",
                 f"{median(before):g}, then {median(after):g}",
                 median(after) <= median(before) + spare,
             )
