@@ -4,6 +4,7 @@ import base64
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, Self
 
 import anyio
@@ -59,7 +60,8 @@ class Listing:
 
     store: Store
     asking: Callable[[str], AbstractAsyncContextManager[Provider]]
-    note: Callable[[str, JobRow], Awaitable[None]]
+    note: Callable[[str, JobRow, datetime], Awaitable[None]]
+    clock: Callable[[], datetime]
     place: Place
     problems: list[BrowserJobsError] = field(default_factory=list)
 
@@ -87,6 +89,7 @@ class Listing:
         return JobList(tuple(record for _, record in page), cursor, tuple(self.problems))
 
     async def _read_on(self, name: str, listed: Listed, limit: int) -> None:
+        asked_at = self.clock()
         try:
             async with self.asking(name) as provider:
                 if not isinstance(provider, ListsJobs):
@@ -101,7 +104,7 @@ class Listing:
             return
         for row in page.jobs:
             with suppress(MalformedIdError):
-                await self.note(name, row.model_copy(update={"id": provider.canonical_id(row.id)}))
+                await self.note(name, row.model_copy(update={"id": provider.canonical_id(row.id)}), asked_at)
             if made_at := row.created_at or row.started_at:
                 stamp = made_at.timestamp()
                 listed.horizon = stamp if listed.horizon is None else min(listed.horizon, stamp)

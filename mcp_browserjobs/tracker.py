@@ -425,14 +425,14 @@ class Tracker:
             raise UnknownAccountError(account)
         names = [account] if account else list(self.accounts)
         place = Place.read(cursor) if cursor else Place(lists={name: Listed() for name in names})
-        listing = Listing(self.store, self.asking, self._note, place)
+        listing = Listing(self.store, self.asking, self._note, self.clock, place)
         return await listing.page(account=account, status=status, limit=limit)
 
-    async def _note(self, account: str, row: JobRow) -> None:
+    async def _note(self, account: str, row: JobRow, asked_at: datetime) -> None:
         """Take note of a job that a provider's list shows."""
         before = await self.store.load(JobRef(account, row.id))
         row = fit_row(row, providers.load(self.accounts[account].provider).capability_hosts)
-        self._recorded(before, await self.store.record_row(account, row, now=self.clock()))
+        self._recorded(before, await self.store.record_row(account, row, asked_at=asked_at, now=self.clock()))
 
     async def recent(self, limit: int) -> list[Record]:
         """The jobs seen here, newest first; nobody is asked."""

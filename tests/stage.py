@@ -1,7 +1,8 @@
 """A real tracker before pretend providers, in one process and on virtual time."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from mcp_browserjobs import settings
 from mcp_browserjobs.providers.base import Connections, InProcess
@@ -20,11 +21,16 @@ def new_world(**switches: object) -> World:
 
 @asynccontextmanager
 async def tracker_in(
-    world: World, *, transport: type[InProcess] = InProcess, environ: Mapping[str, str] | None = None, **more: str
+    world: World,
+    *,
+    transport: type[InProcess] = InProcess,
+    clock: Callable[[], datetime] = virtual_clock,
+    environ: Mapping[str, str] | None = None,
+    **more: str,
 ) -> AsyncIterator[Tracker]:
     """A running tracker whose accounts are the world's providers; `environ` and `more` add to its environment."""
     environment = {**variables(HOST, world), "BROWSERJOBS_STORE": ":memory:", **(environ or {}), **more}
     connections = Connections(transport(application(world)))
-    tracker = Tracker(settings.from_environment(environment), connections=connections, clock=virtual_clock)
+    tracker = Tracker(settings.from_environment(environment), connections=connections, clock=clock)
     async with tracker.running():
         yield tracker

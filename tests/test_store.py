@@ -777,7 +777,7 @@ async def test_a_row_of_a_list_is_a_job_of_which_little_is_known(store: Store) -
         started_at=later(-50),
         updated_at=later(-5),
     )
-    record = await store.record_row("dari", row, now=START)
+    record = await store.record_row("dari", row, asked_at=START, now=START)
     assert record.ref == REF
     assert record.detailed_at is None
     assert record.job == Job(**row.model_dump())
@@ -787,9 +787,11 @@ async def test_a_row_of_a_list_is_a_job_of_which_little_is_known(store: Store) -
 async def test_a_row_corrects_a_known_job_and_spoils_nothing(store: Store) -> None:
     await look(store, job(title="A form", current_step="typing"), [step("1")])
     row = JobRow(id=REF.id, status=JobStatus.RUNNING, provider_status="running")
-    record = await store.record_row("dari", row, now=later(5))
+    record = await store.record_row("dari", row, asked_at=later(5), now=later(5))
     assert (record.job.title, record.job.current_step, record.detailed_at) == ("A form", "typing", START)
-    ended = await store.record_row("dari", row.model_copy(update={"status": JobStatus.COMPLETED}), now=later(6))
+    ended = await store.record_row(
+        "dari", row.model_copy(update={"status": JobStatus.COMPLETED}), asked_at=later(6), now=later(6)
+    )
     assert (ended.job.status, ended.detailed_at) == (JobStatus.COMPLETED, None)
 
 

@@ -79,9 +79,12 @@ class Looks(Jobs):
 
         return await self._write(change)
 
-    async def record_row(self, account: str, row: JobRow, *, now: datetime) -> Record:
-        """Write down a job that the provider's list shows."""
+    async def record_row(self, account: str, row: JobRow, *, asked_at: datetime, now: datetime) -> Record:
+        """Write down a job that the provider's list shows; what was seen since the list was asked for is newer."""
         ref = JobRef(account, row.id)
+        stands = await self.load(ref)
+        if stands and asked_at < stands.checked_at <= now:
+            return stands
         sighting = Sighting(status=row.status, provider_status=row.provider_status)
         known = await self.record_sighting(ref, sighting, now=now)
         return known or await self.record(ref, Job(**row.model_dump()), (), now=now, whole=False)
@@ -99,6 +102,11 @@ class Looks(Jobs):
         """Write down that we asked for the job to be stopped, before it is asked."""
         query = "UPDATE jobs SET stopped_at = ? WHERE account = ? AND id = ?"
         await self._write(lambda: self._db.execute(query, (now.timestamp(), *ref)))
+
+    async def date_first_sight(self, ref: JobRef, at: datetime) -> None:
+        """Write down anew when a job was first seen, whose start the provider does not tell: the clock was wrong."""
+        query = "UPDATE jobs SET first_seen_at = ?, sort_at = ? WHERE account = ? AND id = ?"
+        await self._write(lambda: self._db.execute(query, (at.timestamp(), at.timestamp(), *ref)))
 
     def _check_revision(self, ref: JobRef, over: int | None) -> None:
         row = self._db.execute("SELECT revision FROM jobs WHERE account = ? AND id = ?", ref).fetchone()

@@ -42,10 +42,14 @@ class Record:
     detailed_at: datetime | None
     stopped_at: datetime | None = None
 
+    @property
+    def begun_at(self) -> datetime | None:
+        """When the job started, or was made; None where the provider does not tell."""
+        return self.job.started_at or self.job.created_at
+
     def age(self, now: datetime) -> float:
-        """Seconds since the job started, or since it was made or first seen where that is not known."""
-        begun = self.job.started_at or self.job.created_at or self.first_seen_at
-        return max(0.0, (now - begun).total_seconds())
+        """Seconds since the job began, or was first seen where that is not known."""
+        return max(0.0, (now - (self.begun_at or self.first_seen_at)).total_seconds())
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 from weakref import WeakValueDictionary
@@ -48,6 +48,7 @@ class Watch:
     is over, or `trouble` will not pass by itself. `due` wants a look as soon as one is allowed; `hinted` says that
     somebody tells when it is time for one. `feeds_ended` counts the feeds in a row that ended without having told
     anything, or soon; `feed_pause` follows the last one, until `feed_from` on the clock of the event loop.
+    `seen_from` is when it was seen for the first time ever, on that clock; -inf when that was before this watch.
     `askers` are the spans of those who wait.
     """
 
@@ -65,6 +66,7 @@ class Watch:
     feeds_ended: int = 0
     feed_pause: float = 0.0
     feed_from: float = -math.inf
+    seen_from: float = -math.inf
     askers: list[object] = field(default_factory=list)
     poked: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
@@ -202,6 +204,8 @@ class Watcher:
         changed = before is None or before.revision != record.revision
         if watch := self._watches.get(record.ref):
             relieved, watch.trouble = watch.trouble, None
+            if before is None:
+                watch.seen_from = anyio.current_time()
             watch.record, watch.failures = record, 0
             if changed or relieved:
                 watch.tell()
@@ -371,10 +375,18 @@ class Watcher:
             await anyio.sleep(CLOCK_SECONDS)
             before, ahead = ahead, self._ahead()
             if abs(ahead - before) > CLOCK_SLACK:
-                for watch in self._watches.values():
+                for watch in list(self._watches.values()):
+                    with suppress(BrowserJobsError):
+                        await self._date_first_sight(watch)
                     watch.due = True
                     watch.poke()
                     watch.feed.cancel()
+
+    async def _date_first_sight(self, watch: Watch) -> None:
+        """Correct the age of a job that was first seen by a clock that may have been wrong, if it goes by that."""
+        if watch.record and watch.record.begun_at is None and watch.seen_from > -math.inf:
+            known_for = timedelta(seconds=anyio.current_time() - watch.seen_from)
+            await self._store.date_first_sight(watch.ref, self._clock() - known_for)
 
     def _ahead(self) -> float:
         """By how much the clock of the wall is ahead of the one that nobody sets."""

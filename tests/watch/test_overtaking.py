@@ -1,5 +1,6 @@
 """Processes that look at one job at the same time: what is newer stays, and nothing is told back and forth."""
 
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -99,6 +100,24 @@ async def test_a_look_that_only_a_bare_word_overtook_is_made_again(world: World,
         assert record
         assert record.detailed_at
         assert await statuses(late, ref) == ["queued", "running"]
+
+
+@pytest.mark.parametrize("provider", ["gobii", "browser_use", "skyvern"])
+async def test_a_list_that_comes_late_does_not_take_an_end_back(world: World, store_file: str, provider: str) -> None:
+    ref = JobRef(provider, world.add(provider, Script(beats=(Queued(0), Step("Read it", 20), Finish("Read.")))).id)
+    async with (
+        tracker_in(world, BROWSERJOBS_STORE=store_file, transport=Late) as late,
+        tracker_in(world, BROWSERJOBS_STORE=store_file) as other,
+        anyio.create_task_group() as tasks,
+    ):
+        await anyio.sleep(18)
+        await other.look(str(ref))
+        tasks.start_soon(partial(late.list_jobs, account=provider))
+        await anyio.sleep(4)
+        assert (await other.look(str(ref))).status is JobStatus.COMPLETED
+        await anyio.sleep(2 * SLOW_SECONDS)
+        assert await statuses(late, ref) == ["running", "completed"]
+        assert (await other.look(str(ref))).status is JobStatus.COMPLETED
 
 
 async def test_a_watch_that_is_left_and_taken_up_again_at_once_keeps_its_lease(world: World, store_file: str) -> None:

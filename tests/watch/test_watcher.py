@@ -1,6 +1,7 @@
 """One loop a job: who starts it, who ends it, how it shares its looks with sibling processes."""
 
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mcp_browserjobs.store import LEASE_SECONDS, Record
 from mcp_browserjobs.tracker import Tracker
 from mcp_browserjobs.watch import look as look_module
 from mcp_browserjobs.watch.watcher import Watch
+from tests.conftest import virtual_clock
 from tests.stage import new_world, tracker_in
 
 pytestmark = pytest.mark.anyio
@@ -252,6 +254,24 @@ async def test_jobs_that_nobody_asks_for_any_more_are_not_kept_in_mind(
         await anyio.sleep(150)
         await tracker.look(str(last := start(world)))
         assert list(tracker._looker._read_at) == [last]
+
+
+@pytest.mark.parametrize("wrong", [timedelta(hours=-1), timedelta(days=-3650), timedelta(hours=1)], ids=str)
+async def test_a_job_first_seen_by_a_wrong_clock_gets_its_true_age(world: World, wrong: timedelta) -> None:
+    """At Hyperbrowser nobody tells when a job began: it is as old as it is known."""
+    ref = start(world, provider="hyperbrowser")
+    await anyio.sleep(10)
+    jump = wrong
+    async with (
+        tracker_in(world, clock=lambda: virtual_clock() + jump) as tracker,
+        tracker.watching(ref, followed=False) as watch,
+    ):
+        await anyio.sleep(20)
+        jump = timedelta()
+        await anyio.sleep(40)
+        assert watch.record
+        assert watch.record.age(tracker.clock()) == pytest.approx(60, abs=2)
+        assert (tracker.clock() - watch.record.checked_at).total_seconds() < 5
 
 
 async def test_outside_of_running_nothing_can_be_watched(world: World) -> None:
