@@ -16,7 +16,7 @@ from typing import Literal
 import anyio
 import click
 
-from . import __version__, completing, deeds, onboarding
+from . import __version__, completing
 from .command import AS_JSON, EXIT_CODES, JOB, complain, guarded, open_tracker, refused, run, told, wait_for
 from .errors import (
     BrowserJobsError,
@@ -48,6 +48,10 @@ SECTIONS = {
     "To look": ("jobs", "status", "events", "result", "diagnose", "screenshot", "links", "log"),
     "To wait": ("wait",),
     "To act": ("answer", "pause", "resume", "cancel", "start"),
+}
+ELSEWHERE = {
+    **dict.fromkeys(("install", "doctor"), f"{__package__}.onboarding"),
+    **dict.fromkeys(("answer", "pause", "resume", "cancel", "start"), f"{__package__}.deeds"),
 }
 EXAMPLES = """\
 \b
@@ -103,6 +107,7 @@ Into ~/.config/fish/config.fish:
 @click.group(
     cls=Program,
     sections=SECTIONS,
+    elsewhere=ELSEWHERE,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=f"{EXAMPLES}\n{EXIT_CODES}",
@@ -484,10 +489,6 @@ def completion(shell: str) -> None:
     SHELL is bash, zsh or fish. The jobs are those seen before; no provider is asked.
     """
     click.echo(completing.script(main, shell))
-
-
-for command in (*deeds.COMMANDS, *onboarding.COMMANDS):
-    main.add_command(command)
 
 
 def _none_known(tracker: Tracker, account: str) -> str:

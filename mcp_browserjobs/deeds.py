@@ -145,9 +145,6 @@ def start(
     run(connections, started)
 
 
-COMMANDS = (answer, pause, resume, cancel, start)
-
-
 def _answer(connections: Connections | None, job: str, said: str | None, question_id: str, *, as_json: bool) -> Exit:
     if said is None:
         asked: list[answers.Answer] = []

@@ -86,8 +86,8 @@ class Deliveries:
         return [record.ref for record in records if record and not self._tracker.is_over(record)][:MOST_HINTS]
 
     def _of_one_key(self, account: Account) -> Iterator[str]:
-        prefix = providers.load(account.provider).prefix
+        prefix = providers.prefix(account.provider)
         for other in self._tracker.accounts.values():
-            same = providers.load(other.provider).prefix == prefix and other.key_variable == account.key_variable
+            same = providers.prefix(other.provider) == prefix and other.key_variable == account.key_variable
             if same:
                 yield other.name

@@ -136,7 +136,7 @@ async def play(
 def _settings(world: World, speed: float) -> Settings:
     """Settings as a person would make them, with the shortest pause between looks."""
     environment = variables("http://pretend.example", world)
-    floors = {f"{providers.load(name).prefix}_POLL_SECONDS": str(FLOOR_SECONDS / speed) for name in providers.names()}
+    floors = {f"{providers.prefix(name)}_POLL_SECONDS": str(FLOOR_SECONDS / speed) for name in providers.names()}
     return from_environment(environment | floors | {"BROWSERJOBS_STORE": ":memory:"})
 
 

@@ -158,9 +158,6 @@ def doctor(connections: Connections | None, *, as_json: bool) -> None:
     guarded(act)
 
 
-COMMANDS = (install, doctor)
-
-
 def _system() -> System:
     kinds = {"win32": "windows", "darwin": "macos"}
     kind = kinds.get(sys.platform, "linux")

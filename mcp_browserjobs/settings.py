@@ -193,12 +193,12 @@ def _accounts(environ: Mapping[str, str]) -> tuple[Account, ...]:
         accounts = _configured(name, entry, environ)
         named |= {account.name: account for account in accounts if account.name == name or account.name not in entries}
     opened = {(account.provider, account.key_variable) for account in named.values()}
-    for provider in map(providers.load, providers.names()):
-        variable = f"{provider.prefix}_API_KEY"
-        if provider.name in named or (provider.name, variable) in opened:
+    for provider in providers.names():
+        variable = f"{providers.prefix(provider)}_API_KEY"
+        if provider in named or (provider, variable) in opened:
             continue
         if key := _key(environ, variable):
-            named[provider.name] = _account(provider, provider.name, key, variable, None, environ)
+            named[provider] = _account(providers.load(provider), provider, key, variable, None, environ)
     return tuple(named.values())
 
 
@@ -230,7 +230,8 @@ def _account(
     environ: Mapping[str, str],
 ) -> Account:
     """What the account's own entry says counts more than a variable for all accounts of its provider."""
-    variable = f"{provider.prefix}_BASE_URL"
+    prefix = providers.prefix(provider.name)
+    variable = f"{prefix}_BASE_URL"
     if entry and entry.base_url:
         base_url = _base_url(entry.base_url, f"accounts.{name}.base_url")
     else:
@@ -244,7 +245,7 @@ def _account(
         key=SecretStr(key) if key else None,
         key_variable=key_variable,
         base_url=base_url,
-        poll_seconds=poll_seconds or _seconds(environ, f"{provider.prefix}_POLL_SECONDS"),
+        poll_seconds=poll_seconds or _seconds(environ, f"{prefix}_POLL_SECONDS"),
         options=options | own,
         webhook_secret=_webhook_secret(provider, key, entry, environ),
     )
@@ -255,7 +256,7 @@ def _webhook_secret(
 ) -> SecretStr | None:
     if provider.webhook_proof == "key":
         return SecretStr(key) if key else None
-    variable = f"{provider.prefix}_WEBHOOK_SECRET"
+    variable = f"{providers.prefix(provider.name)}_WEBHOOK_SECRET"
     if entry is not None:
         variable = entry.webhook_secret_variable or ""
     secret = given([variable], environ).get(variable, "")

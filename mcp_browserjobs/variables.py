@@ -140,7 +140,7 @@ def of_providers() -> tuple[Variable, ...]:
     found: dict[str, Variable] = {}
     titles = {vendor.prefix: vendor.title for vendor in vendors().values()}
     for provider in map(providers.load, providers.names()):
-        for variable in _of(provider, titles[provider.prefix]):
+        for variable in _of(provider, titles[providers.prefix(provider.name)]):
             found.setdefault(variable.name, variable)
     return tuple(found.values())
 
@@ -152,11 +152,11 @@ def every() -> tuple[Variable, ...]:
 
 def _of(provider: type[Provider], vendor: str) -> list[Variable]:
     """The variables of one vendor but its key."""
-    defaults = {"BASE_URL": provider.base_url}
+    prefix, defaults = providers.prefix(provider.name), {"BASE_URL": provider.base_url}
     variables = [
         replace(
             each,
-            name=f"{provider.prefix}_{each.name}",
+            name=f"{prefix}_{each.name}",
             title=each.title.format(vendor),
             description=each.description.format(vendor),
             default=defaults.get(each.name, ""),
@@ -169,6 +169,6 @@ def _of(provider: type[Provider], vendor: str) -> list[Variable]:
     ]
     if hasattr(provider, "jobs_of") and provider.webhook_proof in WEBHOOK_SECRETS:
         title, description = f"{vendor} webhook secret", WEBHOOK_SECRETS[provider.webhook_proof].format(vendor)
-        name = f"{provider.prefix}_WEBHOOK_SECRET"
+        name = f"{prefix}_WEBHOOK_SECRET"
         variables.append(Variable(name, title, description, secret=True, over_http_only=True))
     return variables

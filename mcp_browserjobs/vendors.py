@@ -28,11 +28,11 @@ def vendors() -> dict[str, Vendor]:
     """All of them by name."""
     found: dict[str, Vendor] = {}
     for name in providers.names():
-        provider = providers.load(name)
-        found.setdefault(provider.prefix, Vendor(name, provider.title, provider.prefix, provider.keys_at))
+        provider, prefix = providers.load(name), providers.prefix(name)
+        found.setdefault(prefix, Vendor(name, provider.title, prefix, provider.keys_at))
     return {vendor.name: vendor for vendor in found.values()}
 
 
 def vendor_of(provider: str) -> Vendor:
     """The vendor of a provider."""
-    return next(vendor for vendor in vendors().values() if vendor.prefix == providers.load(provider).prefix)
+    return next(vendor for vendor in vendors().values() if vendor.prefix == providers.prefix(provider))

@@ -78,7 +78,12 @@ def told(every: Sequence[Outcome]) -> str:
 def general(said: str, provider: str) -> str:
     """A sentence without the names of this provider and the numbers of this moment."""
     kind = providers.load(provider)
-    known = (kind.title, "PROVIDER"), (kind.prefix, "PROVIDER"), (kind.id_form, "FORM"), (provider, "ACCOUNT")
+    known = (
+        (kind.title, "PROVIDER"),
+        (providers.prefix(kind.name), "PROVIDER"),
+        (kind.id_form, "FORM"),
+        (provider, "ACCOUNT"),
+    )
     for name, word in known:
         said = said.replace(name, word)
     return re.sub(r"\(.*?\)", "(...)", re.sub(r"\bin \d+ s\b", "in N s", said))

@@ -18,7 +18,7 @@ def test_every_provider_has_a_simulator_and_every_simulator_a_provider() -> None
 
 @pytest.mark.parametrize("name", providers.names())
 def test_a_simulator_is_reached_by_the_provider_s_variables(name: str) -> None:
-    assert simulators()[name].prefix == providers.load(name).prefix
+    assert simulators()[name].prefix == providers.prefix(name)
 
 
 @pytest.mark.parametrize("name", providers.names())

@@ -42,12 +42,13 @@ TOKEN = "a-token-that-nobody-can-guess"
 RUNS = Script(beats=(Queued(0), Stall(FOREVER)))
 ENDS = Script(beats=(Queued(0), Step("Opened the shop", 0.5), Finish({"price": 42})))
 ASKS = Script(beats=(Queued(0), Ask("Which colour?", ("white", "blue")), Stall(FOREVER)))
+ENDED = Script(beats=(Queued(0), Finish({"price": 42})))
 FAILS = Script(beats=(Queued(0), Fail("The time was up.", kind="timed_out")))
 STORY_OF = {
     "status": RUNS,
     "wait": ENDS,
     "events": ENDS,
-    "result": ENDS,
+    "result": ENDED,
     "answer": ASKS,
     "diagnose": FAILS,
     "cancel": RUNS,

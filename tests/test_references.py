@@ -29,7 +29,7 @@ UUID = "550e8400-e29b-41d4-a716-446655440000"
 AGENT = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 FORM = f"my-org/contact_form/{UUID}"
 KEY = SecretStr("k")
-KEYS = {f"{providers.load(name).prefix}_API_KEY": "k" for name in providers.names()}
+KEYS = {f"{providers.prefix(name)}_API_KEY": "k" for name in providers.names()}
 GENERATIONS = ("browser_use", "browser_use_v3", "browser_use_v2")
 
 

@@ -60,12 +60,12 @@ def test_nothing_has_to_be_set() -> None:
 @pytest.mark.parametrize("provider", providers.names())
 def test_a_key_makes_an_account_named_as_the_provider(provider: str) -> None:
     kind = providers.load(provider)
-    made = account(from_environment({f"{kind.prefix}_API_KEY": f" {KEY}\n"}), provider)
+    made = account(from_environment({f"{providers.prefix(kind.name)}_API_KEY": f" {KEY}\n"}), provider)
     assert replace(made, webhook_secret=None) == Account(
         name=provider,
         provider=provider,
         key=SecretStr(KEY),
-        key_variable=f"{kind.prefix}_API_KEY",
+        key_variable=f"{providers.prefix(kind.name)}_API_KEY",
         base_url=kind.base_url,
         poll_seconds=None,
         options=dict.fromkeys(kind.options, ""),

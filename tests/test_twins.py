@@ -1,5 +1,6 @@
 """Commands in place of tools."""
 
+import click
 import pytest
 
 from mcp_browserjobs import cli, twins
@@ -36,4 +37,4 @@ def test_a_sentence_names_commands_in_place_of_tools() -> None:
 
 def test_every_tool_has_its_command() -> None:
     assert {*answers.ABILITY_OF_TOOL, "list_accounts"} == twins.COMMANDS.keys()
-    assert set(twins.COMMANDS.values()) <= set(cli.main.commands)
+    assert set(twins.COMMANDS.values()) <= set(cli.main.list_commands(click.Context(cli.main)))

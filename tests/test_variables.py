@@ -35,8 +35,10 @@ def test_it_has_every_variable_that_is_read_and_no_other() -> None:
     environ = Noted(KEYS | public)
     from_environment(environ)
     kinds = [providers.load(name) for name in providers.names()]
-    tell = {kind.prefix for kind in kinds if hasattr(kind, "jobs_of")}
-    silent = {f"{kind.prefix}_WEBHOOK_SECRET" for kind in kinds if kind.prefix not in tell}
+    tell = {providers.prefix(kind.name) for kind in kinds if hasattr(kind, "jobs_of")}
+    silent = {
+        f"{providers.prefix(kind.name)}_WEBHOOK_SECRET" for kind in kinds if providers.prefix(kind.name) not in tell
+    }
     assert environ.asked - silent == {each.name for each in EVERY}
 
 

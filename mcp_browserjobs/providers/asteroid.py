@@ -297,7 +297,6 @@ class Asteroid(Provider):
 
     name = "asteroid"
     title = "Asteroid"
-    prefix = "ASTEROID"
     base_url = "https://odyssey.asteroid.ai"
     keys_at = "https://platform.asteroid.ai"
     key_header = "X-Api-Key"

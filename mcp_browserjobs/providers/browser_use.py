@@ -188,7 +188,6 @@ class BrowserUse(Provider):
 
     name = "browser_use"
     title = "Browser Use"
-    prefix = "BROWSER_USE"
     base_url = "https://api.browser-use.com"
     keys_at = "https://cloud.browser-use.com/settings?tab=api-keys"
     api_path = "/api/v4"

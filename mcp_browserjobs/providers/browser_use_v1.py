@@ -125,7 +125,6 @@ class BrowserUse(Provider):
 
     name = "browser_use_v1"
     title = "Browser Use (API v1)"
-    prefix = "BROWSER_USE"
     base_url = "https://api.browser-use.com"
     keys_at = "https://cloud.browser-use.com/settings?tab=api-keys"
     api_path = "/api/v1"

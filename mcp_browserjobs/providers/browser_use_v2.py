@@ -128,7 +128,6 @@ class BrowserUse(Provider):
 
     name = "browser_use_v2"
     title = "Browser Use (API v2)"
-    prefix = "BROWSER_USE"
     base_url = "https://api.browser-use.com"
     keys_at = "https://cloud.browser-use.com/settings?tab=api-keys"
     api_path = "/api/v2"

@@ -116,7 +116,6 @@ class BrowserUse(Provider):
 
     name = "browser_use_v3"
     title = "Browser Use (API v3)"
-    prefix = "BROWSER_USE"
     base_url = "https://api.browser-use.com"
     keys_at = "https://cloud.browser-use.com/settings?tab=api-keys"
     api_path = "/api/v3"

@@ -198,7 +198,6 @@ class Browserbase(Provider):
 
     name = "browserbase"
     title = "Browserbase"
-    prefix = "BROWSERBASE"
     base_url = "https://api.browserbase.com"
     keys_at = "https://www.browserbase.com/settings"
     key_header = "X-BB-API-Key"

@@ -149,7 +149,6 @@ class Dari(Provider):
 
     name = "dari"
     title = "Dari"
-    prefix = "DARI"
     base_url = "https://agent.usedari.com"
     key_header = "X-API-Key"
     example_id = "my-org/contact_form/550e8400-e29b-41d4-a716-446655440000"

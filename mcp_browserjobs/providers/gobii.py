@@ -98,7 +98,6 @@ class Gobii(Provider):
 
     name = "gobii"
     title = "Gobii"
-    prefix = "GOBII"
     base_url = "https://gobii.ai/api/v1"
     keys_at = "https://gobii.ai/console/"
     key_header = "X-Api-Key"

@@ -260,7 +260,6 @@ class HCompany(Provider):
 
     name = "h_company"
     title = "H Company"
-    prefix = "HAI"
     base_url = "https://agp.eu.hcompany.ai"
     keys_at = "https://platform.hcompany.ai/settings/api-keys"
     key_header = "Authorization"

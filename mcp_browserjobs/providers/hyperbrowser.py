@@ -220,7 +220,6 @@ class Hyperbrowser(Provider):
 
     name = "hyperbrowser"
     title = "Hyperbrowser"
-    prefix = "HYPERBROWSER"
     base_url = "https://api.hyperbrowser.ai"
     keys_at = "https://app.hyperbrowser.ai"
     api_path = "/api"

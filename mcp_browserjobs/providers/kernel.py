@@ -136,7 +136,6 @@ class Kernel(Provider):
 
     name = "kernel"
     title = "Kernel"
-    prefix = "KERNEL"
     base_url = "https://api.onkernel.com"
     keys_at = "https://dashboard.onkernel.com/api-keys"
     key_header = "Authorization"

@@ -227,7 +227,6 @@ class Skyvern(Provider):
 
     name = "skyvern"
     title = "Skyvern"
-    prefix = "SKYVERN"
     base_url = "https://api.skyvern.com"
     keys_at = "https://app.skyvern.com/settings"
     key_header = "x-api-key"

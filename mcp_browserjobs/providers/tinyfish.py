@@ -193,7 +193,6 @@ class TinyFish(Provider):
 
     name = "tinyfish"
     title = "TinyFish"
-    prefix = "TINYFISH"
     base_url = "https://agent.tinyfish.ai"
     keys_at = "https://agent.tinyfish.ai/api-keys"
     key_header = "X-API-Key"

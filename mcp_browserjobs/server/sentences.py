@@ -128,7 +128,7 @@ def _none_found(problems: Sequence[tuple[str, BrowserJobsError]], tracker: Track
 
 def _unknown_account(account: str, tracker: Tracker) -> str:
     if account in providers.names() and not tracker.settings.pretend:
-        variable = f"{providers.load(account).prefix}_API_KEY"
+        variable = f"{providers.prefix(account)}_API_KEY"
         return f"{_title(account)} is not configured: set {variable}."
     if not tracker.accounts:
         return f"No account is configured. {where_keys_go()}"
@@ -143,7 +143,7 @@ def _unknown_reference(tracker: Tracker) -> str:
 
 def where_keys_go() -> str:
     """What to set when no account is configured."""
-    variables = sorted({f"{providers.load(name).prefix}_API_KEY" for name in providers.names()})
+    variables = sorted({f"{providers.prefix(name)}_API_KEY" for name in providers.names()})
     return f"Set one of {', '.join(variables)}."
 
 
@@ -173,7 +173,7 @@ def _base_url_hint(error: errors.ProviderError, tracker: Tracker, status: int | 
 
 
 def _base_url_variable(provider: str) -> str:
-    return f"{providers.load(provider).prefix}_BASE_URL" if provider in providers.names() else "the base URL"
+    return f"{providers.prefix(provider)}_BASE_URL" if provider in providers.names() else "the base URL"
 
 
 def _title(provider: str) -> str:

@@ -23,7 +23,8 @@ def _chapter(provider: type[Provider]) -> Iterator[str]:
     vendor = vendor_of(provider.name)
     yield f"- Account `{provider.name}`, key in `{vendor.variable}`, {vendor.where}."
     yield f"- A job's id: {provider.id_form}, such as `{provider.name}:{provider.example_id}`."
-    yield f"- Asked at `{provider.base_url}{provider.api_path}`, or where `{provider.prefix}_BASE_URL` says."
+    address = f"{provider.base_url}{provider.api_path}"
+    yield f"- Asked at `{address}`, or where `{providers.prefix(provider.name)}_BASE_URL` says."
     yield ""
     yield "<details><summary>What is odd about it, and what is not known</summary>"
     yield ""

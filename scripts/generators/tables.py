@@ -28,8 +28,8 @@ def provider_rows() -> list[dict[str, Any]]:
         {
             "name": provider.name,
             "title": provider.title,
-            "key_variable": f"{provider.prefix}_API_KEY",
-            "base_url_variable": f"{provider.prefix}_BASE_URL",
+            "key_variable": f"{providers.prefix(provider.name)}_API_KEY",
+            "base_url_variable": f"{providers.prefix(provider.name)}_BASE_URL",
             "base_url": provider.base_url,
             "tools": abilities(provider.name, EVERYTHING),
             "tells_by": _tells_by(provider),

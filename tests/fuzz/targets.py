@@ -169,7 +169,7 @@ def edited(kind: Format, content: bytes) -> None:
 @cache
 def references() -> References:
     """Reads references where every provider has a key."""
-    keys = {f"{providers.load(name).prefix}_API_KEY": "k" for name in providers.names()}
+    keys = {f"{providers.prefix(name)}_API_KEY": "k" for name in providers.names()}
     tracker = Tracker(from_environment({"BROWSERJOBS_STORE": MEMORY, **keys}))
     tracker.store.close()
     return References(tracker.accounts, tracker.provider)

@@ -40,7 +40,7 @@ from tests.conftest import START
 from tests.properties.bodies import ANYTHING, ODD_TEXTS, TEXTS, ids
 
 FORM = providers.load("dari").example_id
-KEYS = {f"{providers.load(name).prefix}_API_KEY": "k" for name in providers.names()}
+KEYS = {f"{providers.prefix(name)}_API_KEY": "k" for name in providers.names()}
 STRANGE = st.one_of(st.text(max_size=300), ODD_TEXTS, TEXTS)
 LINKS = st.builds(
     "{}://{}{}".format,

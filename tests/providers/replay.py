@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import httpx2
 from pydantic import SecretStr
 
+from mcp_browserjobs import providers
 from mcp_browserjobs.providers.base import Access, Connections, Provider
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -52,7 +53,7 @@ class Recording:
 async def opened(kind: type[Kind], answer: Answer, **options: str) -> AsyncIterator[Kind]:
     """The provider, as one account reaches it."""
     connections = Connections(httpx2.MockTransport(answer))
-    access = Access(kind.name, kind.name, SecretStr(KEY), f"{kind.prefix}_API_KEY", kind.base_url)
+    access = Access(kind.name, kind.name, SecretStr(KEY), f"{providers.prefix(kind.name)}_API_KEY", kind.base_url)
     provider = connections.open(kind, access, options)
     assert isinstance(provider, kind)
     yield provider

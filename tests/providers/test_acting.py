@@ -306,7 +306,7 @@ async def test_trouble_is_told_as_it_is_after_one_request(
 @pytest.mark.parametrize(("provider", "act"), EVERYTHING)
 async def test_a_refused_key_is_told(provider: str, act: str, world: World) -> None:
     job = world.add(provider, Script())
-    variable = f"{providers.load(provider).prefix}_API_KEY"
+    variable = f"{providers.prefix(provider)}_API_KEY"
     async with tracker_in(world, environ={variable: "wrong"}) as tracker:
         with pytest.raises(AuthenticationError) as caught:
             await ACTS[act](tracker.provider(provider), job.id)

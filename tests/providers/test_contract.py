@@ -107,7 +107,7 @@ async def test_the_log_is_numbered_without_gaps_and_looking_again_adds_nothing(p
 
 async def test_a_key_that_is_refused_names_its_variable(provider: str, world: World) -> None:
     ref = reference(provider, world, Script())
-    variable = f"{providers.load(provider).prefix}_API_KEY"
+    variable = f"{providers.prefix(provider)}_API_KEY"
     async with tracker_in(world, environ={variable: "wrong"}) as tracker:
         with pytest.raises(AuthenticationError) as caught:
             await tracker.look(ref)

@@ -235,7 +235,7 @@ def test_a_failure_can_be_told_where_nothing_is_configured(failure: BrowserJobsE
 def test_where_nothing_is_configured_the_variables_are_named(failure: BrowserJobsError) -> None:
     said = sentences.explain(failure, tracker_with())
     for name in providers.names():
-        assert f"{providers.load(name).prefix}_API_KEY" in said
+        assert f"{providers.prefix(name)}_API_KEY" in said
 
 
 def test_only_an_address_that_was_changed_is_doubted() -> None:

@@ -25,8 +25,6 @@ class Provider(ABC):
     """The module's name, which is also the provider's and its default account's."""
     title: ClassVar[str]
     """What a person calls it."""
-    prefix: ClassVar[str]
-    """`<prefix>_API_KEY`, `<prefix>_BASE_URL` and `<prefix>_POLL_SECONDS` are its variables."""
     base_url: ClassVar[str]
     keys_at: ClassVar[str] = ""
     """The page on which a person makes a key, empty where it is not known."""
