@@ -50,12 +50,17 @@ def copy() -> None:
 
 
 def run(names: Iterable[str], minutes: float) -> None:
-    """Try the mutants of these names, or those that were not tried yet, for no longer than this."""
+    """Try the mutants of these names, or those that were not tried yet, for no longer than this.
+
+    Raises:
+        SystemExit: it could not begin, as a test fails without any change.
+    """
     command = [str(HOME / "bin" / "python"), "-m", "mutmut", "run", "--max-children", "2", *names]
     path = f"{HOME / 'bin'}{os.pathsep}{os.environ['PATH']}"  # where mypy is
     with subprocess.Popen(command, cwd=WORK, env={**os.environ, "PATH": path}) as mutmut:  # noqa: S603 - our own command
         try:
-            mutmut.wait(minutes * 60)
+            if code := mutmut.wait(minutes * 60):
+                sys.exit(code)
         except subprocess.TimeoutExpired:
             # It writes down what it has, and is asked to end as by a person.
             mutmut.send_signal(signal.SIGINT)

@@ -94,6 +94,19 @@ async def test_a_delivery_has_a_watched_job_looked_at_at_once(world: World, prov
             assert watch.record.job.status.final
 
 
+async def test_who_is_told_by_deliveries_looks_less_often_by_itself(world: World) -> None:
+    ref = JobRef("gobii", world.add("gobii", SLOW).id)
+    async with tracker_in(world, environ=ENVIRON) as tracker, reached(tracker) as http:
+        await anyio.sleep(1000)
+        async with tracker.watching(ref, followed=False):
+            await anyio.sleep(35)
+            await send(http, delivery(ref, tracker))
+            await anyio.sleep(5)
+            world.requests.clear()
+            await anyio.sleep(600)
+            assert 2 <= len(world.requests) <= 5
+
+
 async def test_a_delivery_has_a_known_job_looked_at_though_nobody_waits(world: World) -> None:
     job = world.add("gobii", SLOW)
     ref = JobRef("gobii", job.id)

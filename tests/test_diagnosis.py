@@ -148,6 +148,7 @@ def test_events_at_once_do_not_make_a_run_look_fast() -> None:
     events = [step(seq, f"step {seq}", at=at) for seq, at in enumerate(moments, 1)]
     assert found(events=events).usual_gap == 60
     assert found(events=events[:3]).usual_gap is None
+    assert found(events=[step(1, "one", at=0), step(2, "two", at=1)]).usual_gap == 1
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ from mcp_browserjobs.store import (
     MEMORY,
     MIGRATIONS,
     AccountState,
+    OvertakenError,
     Position,
     Record,
     Start,
@@ -751,6 +752,61 @@ async def test_a_bare_status_word_is_written_down_as_such(store: Store) -> None:
     assert ended
     assert (ended.job.title, ended.job.status, ended.detailed_at) == ("A form", JobStatus.FAILED, None)
     assert statuses(await log(store)) == ["running", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("known", "word", "status"),
+    [("cancelled", "failed", JobStatus.FAILED), ("waiting_for_input", "running", JobStatus.RUNNING)],
+)
+async def test_a_bare_word_that_stays_the_same_takes_nothing_back_that_a_look_knew(
+    store: Store, known: str, word: str, status: JobStatus
+) -> None:
+    await look(store, job(known, provider_status=word))
+    record = await store.record_sighting(REF, Sighting(status=status, provider_status=word), now=later(5))
+    assert record
+    assert (record.job.status, record.checked_at) == (known, later(5))
+    assert statuses(await log(store)) == [known]
+
+
+async def test_a_bare_word_that_stays_the_same_may_still_turn_out_to_be_an_end(store: Store) -> None:
+    await look(store, job("running", provider_status="idle"))
+    ended = await store.record_sighting(REF, Sighting(status=JobStatus.COMPLETED, provider_status="idle"), now=later(5))
+    assert ended
+    assert ended.job.status is JobStatus.COMPLETED
+
+
+async def test_another_word_counts_though_the_job_was_over(store: Store) -> None:
+    await look(store, job("cancelled"))
+    sighting = Sighting(status=JobStatus.COMPLETED, provider_status="completed")
+    turned = await store.record_sighting(REF, sighting, now=later(5))
+    assert turned
+    assert turned.job.status is JobStatus.COMPLETED
+
+
+async def test_a_bare_word_is_not_written_over_what_came_since(store: Store) -> None:
+    before = await look(store)
+    await look(store, job(title="A form"), at=3)
+    sighting = Sighting(status=JobStatus.FAILED, provider_status="failed")
+    with pytest.raises(OvertakenError) as overtaken:
+        await store.record_sighting(REF, sighting, now=later(5), over=before.revision)
+    assert overtaken.value.record == await store.load(REF)
+    assert statuses(await log(store)) == ["running"]
+
+
+async def test_a_row_counts_unless_the_job_was_seen_since_the_list_was_asked_for(store: Store) -> None:
+    row = JobRow(id=REF.id, status=JobStatus.COMPLETED, provider_status="completed")
+    await look(store, at=6)
+
+    async def status_after(asked: float, now: float) -> JobStatus:
+        record = await store.record_row("dari", row, asked_at=later(asked), now=later(now))
+        return record.job.status
+
+    assert await status_after(5, 6) is JobStatus.RUNNING
+    assert await status_after(5, 7) is JobStatus.RUNNING
+    # What was written down by a clock that was ahead is no newer than the list.
+    assert await status_after(2, 3) is JobStatus.COMPLETED
+    await look(store, at=9)
+    assert await status_after(9, 9) is JobStatus.COMPLETED
 
 
 async def test_a_bare_status_word_leaves_the_form_to_ask_with(store: Store) -> None:

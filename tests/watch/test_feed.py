@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import anyio
@@ -10,15 +11,16 @@ import httpx2
 import pytest
 
 from mcp_browserjobs import providers
-from mcp_browserjobs.errors import RateLimitedError
+from mcp_browserjobs.errors import ProviderUnavailableError, RateLimitedError
 from mcp_browserjobs.jobs import JobRef, JobStatus
 from mcp_browserjobs.providers.base import InProcess
 from mcp_browserjobs.simulator.script import Ask, Beat, Finish, Outage, Queued, RateLimit, Script, Stall, Step
 from mcp_browserjobs.simulator.world import World
-from mcp_browserjobs.store import LEASE_SECONDS
+from mcp_browserjobs.store import LEASE_SECONDS, AccountState
 from mcp_browserjobs.tracker import Tracker
 from mcp_browserjobs.watch import watcher
 from mcp_browserjobs.watch.feed import SILENCE_SECONDS
+from mcp_browserjobs.watch.look import LOOK_SECONDS
 from tests.stage import new_world, tracker_in
 
 pytestmark = pytest.mark.anyio
@@ -36,16 +38,21 @@ class Line(InProcess):
     def __init__(self, app: object) -> None:
         super().__init__(app)  # type: ignore[arg-type]
         self.open = self.most = self.asked = 0
+        self.places: list[str] = []
         self.broken = False
         self.mute = False
         self.without_news = False
         self.impatient = False
+        self.unanswered = False
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         stays = request.url.path.endswith(tuple(FEEDS.values())) and request.url.params.get("wait_for_seconds") != "0"
+        if self.unanswered and not stays:
+            await anyio.sleep_forever()
         if not stays:
             return await super().handle_async_request(request)
         self.asked += 1
+        self.places.append(request.url.params.get("from_index") or request.url.params.get("since") or "")
         if self.broken:
             return httpx2.Response(500, json={})
         if self.without_news:
@@ -215,6 +222,77 @@ async def test_who_is_followed_is_read_whole_now_and_then(provider: str, world: 
         await anyio.sleep(600)
     whole = [asked for asked in world.requests if asked.path.endswith(ref.id)]
     assert 5 <= len(whole) <= 10
+
+
+async def test_it_goes_on_from_what_is_known(provider: str, world: World) -> None:
+    ref = JobRef(provider, world.add(provider, Script(beats=LONG)).id)
+    async with tracker_in(world, transport=Line) as tracker:
+        await tracker.look(str(ref))
+        await anyio.sleep(200)
+        await tracker.look(str(ref))
+        places = line(tracker).places
+        places.clear()
+        async with tracker.watching(ref, followed=True):
+            await anyio.sleep(100)
+    if provider == "h_company":
+        numbers = [int(place) for place in places]
+        assert numbers == sorted(numbers)
+        assert 30 < numbers[0] < numbers[-1]
+    else:
+        assert all(place.startswith("2026-11-01T12:03:") for place in places)
+
+
+async def test_what_is_told_again_is_no_news(provider: str, world: World) -> None:
+    ref = JobRef(provider, world.add(provider, Script(beats=(Queued(5), Stall(5000)))).id)
+    async with tracker_in(world) as tracker, tracker.watching(ref, followed=True):
+        await anyio.sleep(30)
+        heard = []
+        tracker.on_change(heard.append)
+        await anyio.sleep(400)
+        assert heard == []
+
+
+async def test_who_follows_is_asked_for_at_once_and_who_waits_no_more_often_than_looks(world: World) -> None:
+    async def asked(*, followed: bool) -> int:
+        steps = [Step(f"Read page {page}", 4) for page in range(110)]
+        ref = JobRef("h_company", world.add("h_company", Script(beats=(Queued(), Stall(3000), *steps))).id)
+        await anyio.sleep(3000)
+        async with tracker_in(world, transport=Line) as tracker, tracker.watching(ref, followed=followed):
+            await anyio.sleep(10)
+            before = line(tracker).asked
+            await anyio.sleep(400)
+            return line(tracker).asked - before
+
+    assert 90 <= await asked(followed=True) <= 105
+    assert 2 <= await asked(followed=False) <= 8
+
+
+async def test_a_rest_of_the_account_ends_it_though_it_tells_on(provider: str, world: World) -> None:
+    ref = JobRef(provider, world.add(provider, Script(beats=LONG)).id)
+    async with tracker_in(world, transport=Line) as tracker, tracker.watching(ref, followed=True):
+        await anyio.sleep(30)
+        assert line(tracker).open == 1
+        until = tracker.clock() + timedelta(seconds=60)
+        await tracker.store.set_account(provider, AccountState(rest_until=until, strikes=1))
+        await anyio.sleep(25)
+        assert line(tracker).open == 0
+        asked = len(world.requests)
+        await anyio.sleep(20)
+        assert len(world.requests) == asked
+
+
+async def test_a_job_that_cannot_be_read_while_it_is_told_of_is_given_up(provider: str, world: World) -> None:
+    """A provider that tells, and answers nothing else, must not keep the watch from saying so."""
+    ref = JobRef(provider, world.add(provider, Script(beats=LONG)).id)
+    async with tracker_in(world, transport=Line) as tracker, tracker.watching(ref, followed=True) as watch:
+        await anyio.sleep(30)
+        line(tracker).unanswered = True
+        await anyio.sleep(120 + LOOK_SECONDS + 60)
+        assert isinstance(watch.trouble, ProviderUnavailableError)
+        line(tracker).unanswered = False
+        while not watch.ended:
+            await watch.changed.wait()
+        assert_all_told_once(await log_of(tracker, str(ref)))
 
 
 async def test_it_is_taken_up_again_when_it_works_again(provider: str, world: World) -> None:

@@ -1,7 +1,7 @@
 """One loop a job: who starts it, who ends it, how it shares its looks with sibling processes."""
 
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.store import LEASE_SECONDS, Record
 from mcp_browserjobs.tracker import Tracker
 from mcp_browserjobs.watch import look as look_module
-from mcp_browserjobs.watch.watcher import Watch
+from mcp_browserjobs.watch.watcher import BEAT_SECONDS, Watch
 from tests.conftest import virtual_clock
 from tests.stage import new_world, tracker_in
 
@@ -254,6 +254,94 @@ async def test_jobs_that_nobody_asks_for_any_more_are_not_kept_in_mind(
         await anyio.sleep(150)
         await tracker.look(str(last := start(world)))
         assert list(tracker._looker._read_at) == [last]
+
+
+async def test_a_process_says_that_it_lives_as_long_as_it_has_something_to_do(world: World, store_file: str) -> None:
+    async with tracker_in(world, BROWSERJOBS_STORE=store_file) as tracker:
+        watcher, first, last = tracker._watcher, anyio.Event(), anyio.Event()
+
+        async def lives() -> bool:
+            await anyio.sleep(3 * LEASE_SECONDS)
+            return await tracker.store.is_alive(watcher.process, now=tracker.clock())
+
+        async def until(over: anyio.Event) -> None:
+            await over.wait()
+
+        assert not await lives()
+        watcher.in_background(until, first)
+        watcher.in_background(until, last)
+        assert await lives()
+        first.set()
+        assert await lives()
+        last.set()
+        assert not await lives()
+        async with tracker.watching(start(world), followed=False):
+            assert await lives()
+        assert not await lives()
+
+
+async def test_a_process_that_lives_says_so_no_more_often_than_needed(
+    world: World, store_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with tracker_in(world, BROWSERJOBS_STORE=store_file) as tracker:
+        beats, beat = [], tracker.store.beat
+
+        async def noted(process: str, *, now: datetime) -> None:
+            beats.append(anyio.current_time())
+            await beat(process, now=now)
+
+        monkeypatch.setattr(tracker.store, "beat", noted)
+        async with tracker.watching(start(world), followed=False):
+            await anyio.sleep(20)
+        assert {after - before for before, after in pairwise(beats)} == {BEAT_SECONDS}
+
+
+async def test_what_siblings_wrote_is_read_only_when_they_did(
+    world: World, store_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refs = [start(world, Script(beats=(Queued(0), Ask("Which?")))) for _ in range(3)]
+    async with AsyncExitStack() as stack:
+        tracker = await stack.enter_async_context(tracker_in(world, BROWSERJOBS_STORE=store_file))
+        other = await stack.enter_async_context(tracker_in(world, BROWSERJOBS_STORE=store_file))
+        for ref in refs:
+            await stack.enter_async_context(tracker.watching(ref, followed=False))
+        await anyio.sleep(600)
+        loads, load = 0, tracker.store.load
+
+        async def counted(ref: JobRef) -> Record | None:
+            nonlocal loads
+            loads += 1
+            return await load(ref)
+
+        monkeypatch.setattr(tracker.store, "load", counted)
+        await anyio.sleep(20)
+        assert loads <= 2 * len(refs)
+        before = loads
+        await other.list_jobs()
+        await other.look(str(start(world)))
+        await anyio.sleep(1)
+        assert before + len(refs) <= loads
+
+
+async def test_a_clock_that_is_set_changes_no_age_that_is_told_or_was_known_before(world: World) -> None:
+    told, known = start(world), start(world, provider="hyperbrowser")
+    await anyio.sleep(10)
+    jump = timedelta()
+    async with tracker_in(world, clock=lambda: virtual_clock() + jump) as tracker:
+        await tracker.look(str(known))
+        await anyio.sleep(5)
+        seen = (await tracker.store.load(known), (await tracker.store.recent(10))[-1])
+        async with tracker.watching(told, followed=False), tracker.watching(known, followed=False):
+            await anyio.sleep(20)
+            first = await tracker.store.load(told)
+            jump = timedelta(hours=1)
+            await anyio.sleep(20)
+        assert first
+        for ref, before in ((told, first), (known, seen[0])):
+            after = await tracker.store.load(ref)
+            assert after
+            assert before
+            assert after.first_seen_at == before.first_seen_at
 
 
 @pytest.mark.parametrize("wrong", [timedelta(hours=-1), timedelta(days=-3650), timedelta(hours=1)], ids=str)
