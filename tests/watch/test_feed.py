@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import anyio
@@ -21,6 +22,7 @@ from mcp_browserjobs.tracker import Tracker
 from mcp_browserjobs.watch import watcher
 from mcp_browserjobs.watch.feed import SILENCE_SECONDS
 from mcp_browserjobs.watch.look import LOOK_SECONDS
+from tests.conftest import START
 from tests.stage import new_world, tracker_in
 
 pytestmark = pytest.mark.anyio
@@ -39,6 +41,7 @@ class Line(InProcess):
         super().__init__(app)  # type: ignore[arg-type]
         self.open = self.most = self.asked = 0
         self.places: list[str] = []
+        self.asked_at: list[float] = []
         self.broken = False
         self.mute = False
         self.without_news = False
@@ -52,6 +55,7 @@ class Line(InProcess):
         if not stays:
             return await super().handle_async_request(request)
         self.asked += 1
+        self.asked_at.append(anyio.current_time())
         self.places.append(request.url.params.get("from_index") or request.url.params.get("since") or "")
         if self.broken:
             return httpx2.Response(500, json={})
@@ -293,6 +297,48 @@ async def test_a_job_that_cannot_be_read_while_it_is_told_of_is_given_up(provide
         while not watch.ended:
             await watch.changed.wait()
         assert_all_told_once(await log_of(tracker, str(ref)))
+
+
+async def test_after_each_break_it_is_looked_at_and_told_of_again_at_once(provider: str, world: World) -> None:
+    breaks = [5 + 20 * step for step in (5, 10, 15, 20)]
+    troubles = tuple(Outage(at - 0.1, 0.2, how="reset") for at in breaks)
+    ref = JobRef(provider, world.add(provider, Script(beats=LONG, troubles=troubles)).id)
+    async with tracker_in(world, transport=Line) as tracker, tracker.watching(ref, followed=True) as watch:
+        for at in breaks:
+            # The look at once may fail as well; the next one comes as usual.
+            await anyio.sleep_until(at + 1 + 0.03 * at)
+            assert watch.record
+            assert (watch.record.checked_at - START).total_seconds() >= at
+            await anyio.sleep(2)
+            assert line(tracker).open == 1
+
+
+async def test_where_it_never_works_it_is_tried_ever_more_seldom(world: World) -> None:
+    ref = JobRef("h_company", world.add("h_company", Script(beats=LONG)).id)
+    async with tracker_in(world, transport=Line) as tracker:
+        await tracker.look(str(ref))
+        line(tracker).broken = True
+        line(tracker).asked_at.clear()
+        async with tracker.watching(ref, followed=True):
+            await anyio.sleep(400)
+        pauses = [round(after - before) for before, after in pairwise(line(tracker).asked_at)]
+        assert pauses[:6] == [2, 4, 8, 16, 32, 60]
+        assert set(pauses[6:]) == {60}
+
+
+async def test_the_next_one_is_told_of_when_another_has_ended(
+    provider: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "MOST_FEEDS", 1)
+    scripts = [Script(beats=(Queued(5), Stall(seconds), Finish("Read."))) for seconds in (100, 1000, 1000)]
+    refs = [JobRef(provider, world.add(provider, script).id) for script in scripts]
+    async with tracker_in(world, transport=Line) as tracker, AsyncExitStack() as stack:
+        for ref in refs:
+            await stack.enter_async_context(tracker.watching(ref, followed=True))
+            await anyio.sleep(1)
+        for _ in range(2):
+            await anyio.sleep(90)
+            assert line(tracker).open == 1
 
 
 async def test_it_is_taken_up_again_when_it_works_again(provider: str, world: World) -> None:
