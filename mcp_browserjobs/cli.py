@@ -262,7 +262,7 @@ def events(
     async def tell(tracker: Tracker) -> Exit:
         if follow:
             return await _follow(tracker, job, after, limit or sys.maxsize, screen.events)
-        page = await tracker.events(job, after=after, limit=limit or PAGE)
+        page = await tracker.events(job, after=after, limit=min(limit or PAGE, sys.maxsize - 1))
         screen.events([answers.event_line(event) for event in page.events])
         if page.more:
             complain(f"There is more: add --after {page.next_after}.")
@@ -419,7 +419,7 @@ def jobs(
         listed = await tracker.list_jobs(account=account, status=status or "", limit=limit, cursor=cursor)
         answer = answers.list_answer(listed, tracker)
         Screen(as_json=as_json).jobs(answer)
-        if not listed.records:
+        if not (listed.records or listed.cursor):
             complain(_none_known(tracker, account))
         elif listed.cursor and not as_json:
             complain("There are more; --limit shows them.")

@@ -79,11 +79,11 @@ class Deliveries:
         return before is not None
 
     async def _known(self, account: Account, ids: tuple[str, ...]) -> list[JobRef]:
-        """The jobs of these ids that are known and not over, in all accounts of the same key."""
+        """The jobs of these ids that are known and may change yet, in all accounts of the same key."""
         store = self._tracker.store
         refs = [ref for name in self._of_one_key(account) for one in ids for ref in await store.find_part(name, one)]
         records = [await store.load(ref) for ref in refs]
-        return [record.ref for record in records if record and not self._tracker.is_over(record)][:MOST_HINTS]
+        return [record.ref for record in records if record and self._tracker.may_change(record)][:MOST_HINTS]
 
     def _of_one_key(self, account: Account) -> Iterator[str]:
         prefix = providers.prefix(account.provider)

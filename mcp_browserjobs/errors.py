@@ -200,6 +200,10 @@ class UnknownOutcomeError(ProviderError):
     """Something was asked for, the reply was lost, and it cannot be told whether it happened."""
 
 
+class StillStartingError(ProviderError):
+    """The job was asked for, and the provider has not told its id yet."""
+
+
 class NotSupportedError(ProviderError):
     """The provider has no such ability. `session` is where a new job could go on instead, empty when nowhere."""
 
@@ -209,6 +213,6 @@ class NotSupportedError(ProviderError):
         self.session = session
 
 
-PASSING = (RateLimitedError, ProviderUnavailableError, UnexpectedResponseError)
+PASSING = (RateLimitedError, ProviderUnavailableError, UnexpectedResponseError, StillStartingError)
 """Trouble that may pass by itself: a watch rides it out."""
-PassingError = RateLimitedError | ProviderUnavailableError | UnexpectedResponseError
+PassingError = RateLimitedError | ProviderUnavailableError | UnexpectedResponseError | StillStartingError

@@ -10,10 +10,13 @@ from . import eventlog
 from .errors import (
     PASSING,
     AmbiguousReferenceError,
+    AuthenticationError,
     BrowserJobsError,
     JobNotFoundError,
+    PermissionDeniedError,
     ProviderUnavailableError,
     RetiredError,
+    StillStartingError,
     UnknownOutcomeError,
     UnknownReferenceError,
 )
@@ -24,13 +27,15 @@ from .settings import Account
 from .store import NEVER, Record, Store
 from .views import JobView
 from .watch import pace
-from .watch.look import LOOK_SECONDS, SPACING_SECONDS, Looker
+from .watch.look import SPACING_SECONDS, Looker
 
 LATEST_EVENTS = 3
 GLANCE_SECONDS = 8.0
 """Who asks time and again is not kept longer than this."""
 GRACE_RETRY_SECONDS = 1.0
 START_POLL_SECONDS = 0.5
+START_LIMIT = 120.0
+"""For so long the id of a job that was asked for may still come."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +102,12 @@ class Finder:
         if not meaning.start:
             return meaning
         account, key = meaning.start
-        deadline = anyio.current_time() + LOOK_SECONDS
+        deadline = anyio.current_time() + GLANCE_SECONDS
         while (start := await self._store.start(account, key)) and start.job is None:
             if anyio.current_time() >= deadline:
-                raise UnknownOutcomeError(self._accounts[account].provider, account)
+                under_way = (self._clock() - start.asked_at).total_seconds() < START_LIMIT
+                kind = StillStartingError if under_way else UnknownOutcomeError
+                raise kind(self._accounts[account].provider, account)
             await anyio.sleep(START_POLL_SECONDS)
         if start is None or start.job is None:
             raise JobNotFoundError(self._accounts[account].provider, account)
@@ -110,14 +117,17 @@ class Finder:
         first = candidates[0]
         deadline = anyio.current_time() + self._provider(first.ref.account).creation_grace
         while True:
-            missing = []
+            missing: list[BrowserJobsError] = []
+            refused: list[BrowserJobsError] = []
             for candidate in candidates:
                 try:
                     return await self._ask(candidate)
                 except JobNotFoundError as error:
                     missing.append(error)
-            if anyio.current_time() >= deadline:
-                raise missing[0]
+                except (AuthenticationError, PermissionDeniedError) as error:
+                    refused.append(error)
+            if refused or anyio.current_time() >= deadline:
+                raise [*refused, *missing][0]
             await anyio.sleep(GRACE_RETRY_SECONDS)
             candidates = (first,)
 

@@ -48,6 +48,7 @@ class Program(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run it; where the output cannot be written, say so."""
+        _open_closed_streams()
         reasons: list[str] = []
         try:
             return super().main(*args, **kwargs)
@@ -56,6 +57,13 @@ class Program(click.Group):
         _let_go_of_output()
         click.echo(f"Error: {reasons[0]}.", err=True)
         return sys.exit(Exit.USAGE)
+
+
+def _open_closed_streams() -> None:
+    """Have the standard streams that our caller has closed lead nowhere, so that no other file takes their place."""
+    for name, mode, flags in (("stdin", "r", os.O_RDONLY), ("stdout", "w", os.O_WRONLY), ("stderr", "w", os.O_WRONLY)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, flags), mode, encoding="utf-8"))
 
 
 def _leaves(problems: BaseExceptionGroup[OSError]) -> list[OSError]:

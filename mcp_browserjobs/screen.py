@@ -77,7 +77,7 @@ class Screen:
         """Print a part of a log; as JSON, an event a line."""
         if self._as_json:
             for event in events:
-                self._print(_compact(event))
+                self._print(self._json(event))
         elif self._to.is_terminal:
             show(self._to, self._log.rows(events))
         else:
@@ -97,7 +97,7 @@ class Screen:
         What could deceive its reader is left out of a text on a terminal; JSON has it escaped, and says the same.
         """
         if not isinstance(value, str) or self._as_json:
-            self._print(_compact(value, indent=2 if self._to.is_terminal else None))
+            self._print(self._json(value, indent=2 if self._to.is_terminal else None))
         else:
             self._print(hazards.without(value) if self._to.is_terminal else value)
 
@@ -113,6 +113,16 @@ class Screen:
             show(self._to, look(answer))
         else:
             self._lines(lines(answer))
+
+    def _json(self, value: Any, *, indent: int | None = None) -> str:
+        """The value as JSON; letters that the output lacks are escaped, so that they arrive all the same."""
+        separators = None if indent else (",", ":")
+        said = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
+        try:
+            said.encode(self._to.encoding, "surrogatepass")
+        except UnicodeEncodeError:
+            said = json.dumps(value, indent=indent, separators=separators)
+        return hazards.escaped(said)
 
     def _lines(self, lines: Iterator[str]) -> None:
         for line in lines:
@@ -155,8 +165,3 @@ def waiting() -> Iterator[Callable[[Sequence[Answer]], None]]:
         return
     with Live(board, console=to, transient=True, refresh_per_second=8):
         yield board.update
-
-
-def _compact(value: Any, *, indent: int | None = None) -> str:
-    separators = None if indent else (",", ":")
-    return hazards.escaped(json.dumps(value, ensure_ascii=False, indent=indent, separators=separators))

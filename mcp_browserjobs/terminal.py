@@ -21,6 +21,7 @@ from .server.answers import Answer
 
 INDENT = (0, 0, 0, 2)
 SHORT_ID = 12
+LARGE = 100_000
 NARROW = 60
 """A terminal with fewer columns has what stands side by side elsewhere one below the other."""
 
@@ -133,7 +134,7 @@ def _evidence(fact: tuple[str, Any]) -> tuple[str, str]:
         case "inferred", _:
             return "verdict", "inferred from what the run says of its error"
         case name, seconds if name.endswith("_seconds"):
-            return name.removesuffix("_seconds").replace("_", " "), f"{seconds:g} s"
+            return name.removesuffix("_seconds").replace("_", " "), f"{_figure(seconds)} s"
         case name, value:
             return name.replace("_", " "), ", ".join(value) if isinstance(value, list) else str(value)
 
@@ -143,7 +144,7 @@ def _facts(answer: Answer) -> dict[str, str]:
         "started": _moment(answer.get("started_at")),
         "finished": _moment(answer.get("finished_at")),
         "events": answer.get("events_seen"),
-        "cost": (cost := answer.get("cost")) and f"{cost['amount']:g} {cost['unit']}",
+        "cost": (cost := answer.get("cost")) and f"{_figure(cost['amount'])} {cost['unit']}",
         "goal": _goal(answer),
         "failure": failure if (failure := answer.get("failure")) != FailureKind.UNKNOWN else None,
         "has": ", ".join(answer.get("has", [])) or None,
@@ -413,6 +414,11 @@ def _indented(facts: dict[str, str]) -> list[RenderableType]:
     for label, text in facts.items():
         table.add_row(label, Text(text))
     return [Padding(table, INDENT, expand=False)]
+
+
+def _figure(number: float) -> str:
+    """A number in as few digits as will do, and never with an exponent for being large."""
+    return f"{number:g}" if abs(number) < LARGE else f"{number:.0f}"
 
 
 def _moment(text: str | None) -> str | None:

@@ -4,13 +4,14 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import jsonpointer
-from pydantic import SecretStr
+from pydantic import JsonValue, SecretStr
 
 from . import diagnosis, images, masking, providers
 from .diagnosis import Diagnosis
@@ -24,8 +25,8 @@ from .errors import (
     UnknownAccountError,
 )
 from .finding import Finder
-from .jobs import JobRef, JobRow, KeyState, Link
-from .listing import Listed, Listing, Place
+from .jobs import FailureKind, JobRef, JobRow, KeyState, Link
+from .listing import Listing, Place
 from .providers.base import (
     Access,
     ChecksKey,
@@ -36,7 +37,7 @@ from .providers.base import (
     TakesPictures,
 )
 from .reported import as_text, shown, without_capability_links
-from .settings import Account, Settings
+from .settings import ACTS, Account, Settings
 from .store import COUNTING_SECONDS, Record, Store
 from .tally import Tally
 from .views import (
@@ -90,6 +91,7 @@ class Tracker:
         self.settings = settings
         self.accounts: Mapping[str, Account] = {account.name: account for account in settings.accounts}
         self.clock = clock
+        self.may_act: Callable[[], bool] = lambda: True
         self.tally = Tally(clock)
         masking.keep(settings.secrets)
         self._connections = connections or Connections()
@@ -154,9 +156,9 @@ class Tracker:
         self._watcher.hinted(ref)
         self.in_background(self._look_at, ref)
 
-    def is_over(self, record: Record) -> bool:
-        """Whether a job needs no more looks."""
-        return self._watcher.is_over(record)
+    def may_change(self, record: Record) -> bool:
+        """Whether a job is not over, or its provider may change its mind about how it ended."""
+        return not self._watcher.is_over(record) or self._watcher.may_turn_out_otherwise(record)
 
     async def _look_at(self, ref: JobRef) -> None:
         try:
@@ -185,8 +187,13 @@ class Tracker:
         return self._providers[account]
 
     def able(self, account: str) -> frozenset[str]:
-        """The abilities of an account's provider that the settings allow."""
-        return frozenset(filter(self.settings.allow, providers.abilities(self.accounts[account].provider)))
+        """The abilities of an account's provider that may be used by who asks now."""
+        return self.able_at(self.accounts[account].provider)
+
+    def able_at(self, provider: str) -> frozenset[str]:
+        """The abilities of a provider that may be used by who asks now."""
+        allowed = filter(self.settings.allow, providers.abilities(provider))
+        return frozenset(allowed if self.may_act() else set(allowed) - ACTS)
 
     def _open(self, account: Account, key: SecretStr) -> Provider:
         tally = partial(self.tally.add, "request", account.name)
@@ -337,12 +344,7 @@ class Tracker:
         whole = view.result if view.result is not None else await self.store.result(view.seen.ref)
         if whole is None:
             raise NotAvailableError("result", view.status.value)
-        try:
-            value = jsonpointer.resolve_pointer(whole if exact else shown(whole), pointer)
-        except jsonpointer.JsonPointerException:
-            raise InvalidArgumentError(
-                "pointer", "leads nowhere in this result; leave it empty for the whole"
-            ) from None
+        value = _part(whole if exact else shown(whole), pointer)
         said = as_text(value)
         if offset == 0 and len(said) <= most and value is not None:
             return ResultView(view, value, None, len(said), None)
@@ -411,6 +413,8 @@ class Tracker:
             stalled_seconds=view.stalled_seconds,
             now=view.now,
         )
+        if view.will_not_pass and not view.status.final:
+            found = replace(found, verdict=FailureKind.UNKNOWN, inferred=False)
         return view, found
 
     # Many jobs
@@ -419,12 +423,13 @@ class Tracker:
         """Jobs seen here and those that the providers list, newest first.
 
         Raises:
-            UnknownAccountError: there is none of that name. InvalidArgumentError: the cursor is not ours.
+            UnknownAccountError: there is none of that name. InvalidArgumentError: the cursor is not ours, or is
+                that of other accounts.
         """
         if account and account not in self.accounts:
             raise UnknownAccountError(account)
         names = [account] if account else list(self.accounts)
-        place = Place.read(cursor) if cursor else Place(lists={name: Listed() for name in names})
+        place = Place.read(cursor, names) if cursor else Place.first(names, status=status, limit=limit)
         listing = Listing(self.store, self.asking, self._note, self.clock, place)
         return await listing.page(account=account, status=status, limit=limit)
 
@@ -468,3 +473,14 @@ class Tracker:
         """Frame requests to an account's provider; see `Looker.asking`."""
         async with self._looker.asking(account, seconds=seconds) as provider:
             yield provider
+
+
+def _part(whole: JsonValue, pointer: str) -> JsonValue:
+    try:
+        part = jsonpointer.resolve_pointer(whole, pointer)
+    except jsonpointer.JsonPointerException:
+        part = jsonpointer.EndOfList([])
+    # Also what - means in an array: where an item could be put, and none is.
+    if isinstance(part, jsonpointer.EndOfList):
+        raise InvalidArgumentError("pointer", "leads nowhere in this result; leave it empty for the whole")
+    return cast("JsonValue", part)

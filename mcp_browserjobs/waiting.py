@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import anyio
 
-from .errors import PASSING, BrowserJobsError, PassingError
+from .errors import PASSING, BrowserJobsError, PassingError, StillStartingError
 from .finding import Finder
 from .store import Store
 from .views import JobView, Need, Progress, Until, enough
@@ -33,7 +33,9 @@ async def ridden_out(ask: Callable[[], Awaitable[Found]], tell: Callable[[Passin
         except PASSING as trouble:
             failures += 1
             tell(trouble, failures)
-            await anyio.sleep(pace.backoff(failures, trouble.retry_after, pace.BRIEFEST))
+            # Who finds out that a job is still being started has waited for it already.
+            if not isinstance(trouble, StillStartingError):
+                await anyio.sleep(pace.backoff(failures, trouble.retry_after, pace.BRIEFEST))
 
 
 @dataclass

@@ -264,6 +264,8 @@ def test_events_are_a_table_on_a_terminal(place: Place) -> None:
 
 def test_events_as_json_are_an_object_a_line_and_go_on_where_told(place: Place) -> None:
     reference = place.add("dari", ASKING)
+    whole = place.run("events", reference, "--json", "--limit", str(10**30))
+    assert (whole.exit_code, len(lines(whole))) == (0, 4)
     first = place.run("events", reference, "--json", "--limit", "2")
     assert [json.loads(line)["seq"] for line in lines(first)] == [1, 2]
     assert first.stderr == "There is more: add --after 2.\n"

@@ -11,6 +11,7 @@ import anyio
 import httpx2
 import pytest
 
+from mcp_browserjobs.acting import Actor
 from mcp_browserjobs.jobs import JobRef, JobStatus
 from mcp_browserjobs.providers.base import InProcess
 from mcp_browserjobs.server.app import build
@@ -94,17 +95,20 @@ async def test_a_delivery_has_a_watched_job_looked_at_at_once(world: World, prov
             assert watch.record.job.status.final
 
 
-async def test_who_is_told_by_deliveries_looks_less_often_by_itself(world: World) -> None:
+@pytest.mark.parametrize(("followed", "least", "most"), [(False, 2, 5), (True, 15, 30)])
+async def test_who_only_waits_and_is_told_by_deliveries_looks_less_often(
+    world: World, least: int, most: int, *, followed: bool
+) -> None:
     ref = JobRef("gobii", world.add("gobii", SLOW).id)
     async with tracker_in(world, environ=ENVIRON) as tracker, reached(tracker) as http:
         await anyio.sleep(1000)
-        async with tracker.watching(ref, followed=False):
+        async with tracker.watching(ref, followed=followed):
             await anyio.sleep(35)
             await send(http, delivery(ref, tracker))
             await anyio.sleep(5)
             world.requests.clear()
             await anyio.sleep(600)
-            assert 2 <= len(world.requests) <= 5
+            assert least <= len(world.requests) <= most
 
 
 async def test_a_delivery_has_a_known_job_looked_at_though_nobody_waits(world: World) -> None:
@@ -119,6 +123,20 @@ async def test_a_delivery_has_a_known_job_looked_at_though_nobody_waits(world: W
         record = await tracker.store.load(ref)
         assert record is not None
         assert record.job.status is JobStatus.CANCELLED
+
+
+async def test_the_last_word_on_a_cancelled_job_is_heard_however_late(world: World) -> None:
+    """Nothing stops Gobii's worker, which may say after hours that it is done."""
+    ref = JobRef("gobii", world.add("gobii", Script(beats=(Queued(), Stall(5000), Finish("Done.")))).id)
+    async with tracker_in(world, environ=ENVIRON) as tracker, reached(tracker) as http:
+        await anyio.sleep(10)
+        assert (await Actor(tracker).cancel(str(ref))).view.status is JobStatus.CANCELLED
+        await anyio.sleep(6000)
+        await send(http, delivery(ref, tracker))
+        await anyio.sleep(0.5)
+        record = await tracker.store.load(ref)
+        assert record is not None
+        assert record.job.status is JobStatus.COMPLETED
 
 
 async def test_what_a_delivery_says_is_never_taken_for_the_truth(world: World) -> None:

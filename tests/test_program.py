@@ -1,5 +1,6 @@
 """The program as a shell sees it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,23 @@ def test_nothing_is_said_when_nobody_reads_on() -> None:
         ended.stdout.readline()
         ended.stdout.close()
         assert ended.stderr.read() == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no stream is closed like this there")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("command", ["", "serve", "completion bash"])
+def test_a_stream_that_is_closed_leads_nowhere(command: str, closed: str) -> None:
+    line = f'"$0" -m mcp_browserjobs {command} {closed}'
+    environ = {**os.environ, "BROWSERJOBS_STORE": ":memory:"}
+    ended = subprocess.run(  # noqa: S603 - ours
+        ["/bin/sh", "-c", line, sys.executable],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environ,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_a_problem_without_a_number_is_told_by_its_name() -> None:

@@ -96,6 +96,14 @@ def test_a_failure_is_named_when_its_kind_is_known() -> None:
     assert "failure" not in drawn(terminal.job(answer(failure="unknown")))
 
 
+def test_large_figures_are_written_out() -> None:
+    spent = {"amount": 1234567.8, "unit": "credits"}
+    assert "  cost      1234568 credits" in drawn(terminal.job(answer(cost=spent)))
+    assert "  cost      0.0125 USD" in drawn(terminal.job(answer(cost={"amount": 0.0125, "unit": "USD"})))
+    held = {"verdict": "waiting_for_person", "evidence": {"quiet_seconds": 1209600.4}}
+    assert "1209600 s" in drawn(terminal.diagnosis(answer(**held)))
+
+
 def test_a_result_is_shown_as_text_or_as_json() -> None:
     assert "  result    Done." in drawn(terminal.job(answer(reported={"result": "Done."})))
     assert '"price": 42' in drawn(terminal.job(answer(reported={"result": {"price": 42}})))

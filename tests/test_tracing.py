@@ -3,7 +3,6 @@
 import subprocess
 import sys
 
-import anyio
 import httpx2
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
@@ -16,7 +15,7 @@ from mcp_browserjobs.simulator.script import Finish, Outage, Queued, Script, Ste
 from mcp_browserjobs.simulator.world import World
 from tests.collected import Spans, spans
 from tests.server.connected import connected, told
-from tests.stage import new_world, tracker_in
+from tests.stage import new_world
 
 __all__ = ["spans"]
 
@@ -77,31 +76,6 @@ async def test_what_fails_says_how_and_nothing_of_the_answer(world: World, spans
         "502",
     )
     assert request.events == ()
-
-
-async def test_looks_of_a_watch_are_roots_that_are_linked_with_who_waits(world: World, spans: Spans) -> None:
-    job = world.add("gobii", SLOW)
-    async with connected(world) as client, anyio.create_task_group() as tasks:
-        for _ in range(2):
-            tasks.start_soon(lambda: told(client, "wait_for_result", jobs=[f"gobii:{job.id}"], wait_seconds=20))
-    waits = {identity(span) for span in named(spans, "tools/call wait_for_result")}
-    looks = named(spans, "look")
-    assert len(looks) > 1
-    assert all(look.parent is None for look in looks)
-    assert {link.context.span_id for look in looks for link in look.links} <= waits
-    assert any(len(look.links) == 2 for look in looks)
-    parents = {request.parent.span_id for request in named(spans, "GET ") if request.parent}
-    assert {identity(look) for look in looks} <= parents
-    assert all(job.id not in look.to_json() for look in looks)
-
-
-async def test_a_stream_is_a_span_until_it_is_left(spans: Spans) -> None:
-    world = new_world()
-    job = world.add("kernel", SLOW)
-    async with tracker_in(world) as tracker:
-        await tracker.wait([f"kernel:{job.id}"], seconds=60)
-    assert named(spans, "listen")
-    assert all(span.end_time is not None for span in spans())
 
 
 async def test_nothing_is_told_of_a_link(spans: Spans) -> None:

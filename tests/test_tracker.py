@@ -9,6 +9,7 @@ import pytest
 
 from mcp_browserjobs.errors import (
     AmbiguousReferenceError,
+    AuthenticationError,
     ForeignLinkError,
     InvalidArgumentError,
     JobNotFoundError,
@@ -122,6 +123,21 @@ async def test_a_live_link_seen_before_leads_to_its_job(world: World) -> None:
         async with tracker.asking("browser_use_v3") as provider:
             (live,) = [link.url for link in (await provider.fetch_job(job.id)).links if link.kind == "live_view"]
         assert (await tracker.look(live)).reference == f"browser_use_v3:{job.id}"
+
+
+async def test_a_link_is_read_though_another_account_of_the_provider_has_a_refused_key(
+    world: World, tmp_path: Path
+) -> None:
+    job = world.add("gobii", Script())
+    file = tmp_path / "accounts.toml"
+    account = '[accounts.{}]\nprovider = "gobii"\nkey_variable = "{}"\n'
+    file.write_text(account.format("old", "OLD_KEY") + account.format("new", "GOBII_API_KEY"))
+    async with tracker_in(world, BROWSERJOBS_CONFIG=str(file), OLD_KEY="revoked") as tracker:
+        link = f"{HOST}/gobii/api/v1/tasks/browser-use/{{}}/"
+        assert (await tracker.look(link.format(job.id))).reference == f"new:{job.id}"
+        with pytest.raises(AuthenticationError) as caught:
+            await tracker.look(link.format(UUID.format(1)))
+        assert caught.value.account == "old"
 
 
 async def test_unknown_accounts_and_missing_keys_are_named(world: World) -> None:

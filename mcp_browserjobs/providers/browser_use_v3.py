@@ -3,6 +3,7 @@
 API: https://docs.browser-use.com/cloud/api-reference (checked November 2026, read and never seen live)
 Quirk: `idle` comes before a run and after it, `stopped` after a good end and after a stop; the other fields tell which.
 Quirk: idle after steps, with neither output nor claim, is read as a stopped task. That reading is ours.
+Quirk: `timed_out` also comes minutes after a good end, when a session is kept and not used; what succeeded stays so.
 Quirk: neither start nor end nor the reason of a failure is stated; the last update stands for the end.
 Quirk: roles and types of messages are open words.
 Quirk: screenshot and recordings are named in a look only, never in a list.
@@ -203,6 +204,8 @@ def to_status(session: Session) -> JobStatus:
     match session.status:
         case "idle" | "stopped" if ended:
             return JobStatus.COMPLETED
+        case "timed_out" if session.isTaskSuccessful:
+            return JobStatus.COMPLETED
         case "idle" if session.stepCount:
             return JobStatus.CANCELLED
         case word:
@@ -230,7 +233,7 @@ def to_job(session: Session) -> Job:
         cost=None if session.totalCostUsd is None else Cost(amount=session.totalCostUsd, unit="USD"),
         goal_met=session.isTaskSuccessful,
         goal_met_by=None if session.isTaskSuccessful is None else "agent",
-        failure=FAILURE.get(session.status),
+        failure=FAILURE.get(session.status) if status is JobStatus.FAILED else None,
         has=artifacts(there, links),
         links=links,
     )

@@ -5,6 +5,7 @@ Quirk: the task's page has no result; only its `/result/` has, and that route's 
 Quirk: paths without the trailing slash are redirected, and upper-case ids are unknown.
 Quirk: a bad key, no key, no plan and no permission are all 403.
 Quirk: `cancelled` can become `completed`, and `failed` by time-out too, since nothing stops the worker.
+Quirk: the platform cancels the tasks of a paused owner, with an error; a person's cancel leaves none.
 Quirk: `completed` says that the agent stopped with an answer, not that it reached the goal.
 Quirk: `credits_cost` is set when the task is made and is no measure of its use.
 Quirk: no start or end is stated; a finished task's last update stands for its end, though an edit moves it.
@@ -210,9 +211,20 @@ def to_job(locator: str, task: Task, outcome: Task) -> Job:
         result=outcome.result,
         error=error,
         cost=None if task.credits_cost is None else Cost(amount=task.credits_cost, unit="credits"),
-        failure=FAILURES.get(error or "", FailureKind.UNKNOWN) if status is JobStatus.FAILED else None,
+        failure=to_failure(status, error),
         has=artifacts({"result": outcome.result is not None}),
     )
+
+
+def to_failure(status: JobStatus, error: str | None) -> FailureKind | None:
+    """Why the task failed, or was cancelled where something is said of that: then it was no person's doing."""
+    match status:
+        case JobStatus.FAILED:
+            return FAILURES.get(error or "", FailureKind.UNKNOWN)
+        case JobStatus.CANCELLED if error:
+            return FailureKind.UNKNOWN
+        case _:
+            return None
 
 
 def to_started(task: NewTask) -> Started:

@@ -24,14 +24,14 @@ Quirk: sessions go 30 days after their end by default; other limits on requests 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from functools import partial
 from typing import Annotated
 from urllib.parse import unquote
 
 from pydantic import Field, JsonValue
 
-from ..errors import JobNotFoundError, NotAvailableError, ProviderError
+from ..errors import AuthenticationError, JobNotFoundError, NotAvailableError, ProviderError
 from ..jobs import (
     Artifact,
     Change,
@@ -102,6 +102,8 @@ AGENT = "h/web-surfer-pro"
 EVENTS_A_PAGE = 100
 SESSIONS_A_PAGE = 100
 MOST_PAGES = 100
+MOST_FILES = 10
+"""More files than these are not linked, since each may cost a request."""
 MOST_EVENTS = 10**9
 """No index is higher."""
 LONGEST_POLL = 60
@@ -296,6 +298,19 @@ class HCompany(Provider):
             return Change()
         return Change(sighting=to_sighting(changes.status), page=to_event_page(changes, first))
 
+    async def fetch_links(self, job_id: str) -> tuple[Link, ...]:
+        """The agent view and what events tell: the live view, and the latest files that the agent handed over."""
+        job_id = self.canonical_id(job_id)
+        session = await self.http.get_model(_path(job_id), Session)
+        told: list[Link] = []
+        async for changes in self._log(job_id):
+            told += [link for event in filter(None, changes.new_events or []) for link in event_links(event)]
+        final = STATUSES[session.status.status].final
+        live = [link for link in told if link.kind == "live_view" and not final]
+        files = dict.fromkeys(link.url for link in told if link.kind == "download")
+        downloads = [await self._file(url) for url in [*files][-MOST_FILES:]]
+        return (*to_links(session), *live[-1:], *web_links(*(("download", url) for url in downloads)))
+
     async def answer_question(self, job_id: str, question_id: str, answer: str) -> None:
         """Send a message to a session that has answered, or a result to one that waits for a tool's."""
         job_id = self.canonical_id(job_id)
@@ -383,19 +398,35 @@ class HCompany(Provider):
         changes = await self.http.find_model(f"{_path(job_id)}/changes", Changes, params=query, missing=(204,))
         return changes.metrics.total_cost if changes and changes.metrics else None
 
-    async def _screenshots(self, job_id: str) -> list[str]:
-        """The sources of all that there are, oldest first."""
-        found: list[str] = []
+    async def _log(self, job_id: str) -> AsyncGenerator[Changes]:
+        """All events, page by page."""
         first, more = 0, True
         while more and first < MOST_PAGES * EVENTS_A_PAGE:
             changes = await self._changes(job_id, first, wait=0)
-            page = to_event_page(changes, first) if changes else EventPage(events=())
-            found += to_screenshots(changes) if changes else []
+            if changes is None:
+                break
+            yield changes
+            page = to_event_page(changes, first)
             more = page.has_more and int(page.cursor or 0) > first
             first = int(page.cursor or 0)
+
+    async def _screenshots(self, job_id: str) -> list[str]:
+        """The sources of all that there are, oldest first."""
+        found = [source async for changes in self._log(job_id) for source in to_screenshots(changes)]
         if not found:
             raise NotAvailableError("screenshots", STATUSES[(await self._status(job_id)).status].value)
         return found
+
+    async def _file(self, url: str) -> str | None:
+        """The link to a file that works without the key, None when the file is gone."""
+        path = None if "?" in url else to_resource(url)
+        if path is None:
+            return url
+        try:
+            return await self.http.location(path)
+        except (AuthenticationError, JobNotFoundError):
+            # The key has just been good for the session itself.
+            return None
 
     async def _picture(self, source: str) -> bytes | None:
         """The screenshot behind a source, None when it is gone."""

@@ -6,7 +6,7 @@ Sentences here are ours alone; text of runs, providers and pages stands under `r
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
@@ -95,7 +95,10 @@ def compact(answer: Answer) -> str:
 
 def abilities(provider: str, settings: Settings) -> list[str]:
     """The tools that work with a provider, in the order of the list."""
-    able = set(filter(settings.allow, providers.abilities(provider)))
+    return _tools(set(filter(settings.allow, providers.abilities(provider))))
+
+
+def _tools(able: Collection[str]) -> list[str]:
     return [tool for tool, ability in ABILITY_OF_TOOL.items() if ability in able]
 
 
@@ -321,7 +324,7 @@ def accounts_answer(accounts: list[AccountView], tracker: Tracker) -> Answer:
         row = _without_absent(
             account=account.name,
             provider=account.provider.name,
-            abilities=abilities(account.provider.name, tracker.settings),
+            abilities=_tools(tracker.able_at(account.provider.name)),
             key=account.key.value,
             key_variable=account.key_variable if account.key is not KeyState.WORKS and not closed else None,
             problem=explain(account.problem, tracker) if account.problem and not closed else None,
@@ -362,8 +365,11 @@ def _summary(view: JobView, record: Record) -> str:
     if not view.stale:
         return said
     age = _duration((view.now - record.checked_at).total_seconds())
-    gone = isinstance(view.problem, errors.JobNotFoundError)
-    why = "the provider no longer knows the job" if gone else "the provider cannot be asked now"
+    why = "the provider cannot be asked now"
+    if view.problem is None:
+        why = "the provider has not answered yet"
+    elif isinstance(view.problem, errors.JobNotFoundError):
+        why = "the provider no longer knows the job"
     return f"{said} This is the last known state, {age} old: {why}."
 
 
@@ -382,6 +388,8 @@ _REASONS = {
 def _next_step(view: JobView, record: Record) -> str | None:
     reference = str(record.ref)
     job = record.job
+    if view.will_not_pass and not job.status.final:
+        return None
     match job.status:
         case JobStatus.COMPLETED if view.result is not None and not _fits_inline(view.result):
             return call("get_job_result", job=reference)
@@ -410,6 +418,7 @@ def _suggestions(view: JobView, record: Record, found: Diagnosis) -> list[str]:
         "answer_job_question": {"job": job, "answer": FILL_IN},
     }
     pointless = {
+        "wait_for_result": view.will_not_pass,
         "get_job_events": not record.events,
         "get_job_result": "result" not in has,
         "get_job_screenshot": "screenshots" not in has,
@@ -550,8 +559,8 @@ def _time(moment: datetime | None) -> str | None:
 
 
 def _duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    whole = round(seconds)
+    """Seconds as a person says them; where the clock was set back, no time has passed."""
+    whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)

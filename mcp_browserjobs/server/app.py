@@ -65,6 +65,7 @@ class Server(MCPServer[Any]):
 
     def __init__(self, tracker: Tracker) -> None:
         self.tracker = tracker
+        tracker.may_act = may_act
         self.updates = Updates(tracker)
         self._resources = Resources(tracker)
         self._calls: set[anyio.CancelScope] = set()

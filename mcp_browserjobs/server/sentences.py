@@ -71,7 +71,8 @@ def _provider_sentence(error: errors.ProviderError, tracker: Tracker) -> str:
                 f"(form {_form(error.provider)}), or find the job with list_jobs."
             )
         case errors.RetiredError(successor=successor):
-            return f"{at} is no longer served; use an id of {_title(successor)}, with the reference {successor}:id."
+            account = next(iter(_accounts_at(successor, tracker)), successor)
+            return f"{at} is no longer served; use an id of {_title(successor)}, with the reference {account}:id."
         case errors.RateLimitedError(retry_after=seconds):
             when = f"in {math.ceil(seconds)} s" if seconds else "in a minute"
             return f"{at} asks for fewer requests; ask again {when}."
@@ -92,6 +93,8 @@ def _provider_sentence(error: errors.ProviderError, tracker: Tracker) -> str:
             return f"{at} does not accept that{where and f' ({where})'}; check the arguments and call again."
         case errors.UnknownOutcomeError():
             return f"It cannot be told whether {at} did that; see list_jobs or get_job_status before asking again."
+        case errors.StillStartingError():
+            return f"{at} has not told the id of the new job yet; wait for it with wait_for_result."
         case errors.NotSupportedError(ability="take answers"):
             return _no_answers(error, tracker)
         case errors.NotSupportedError(ability=ability):
@@ -129,10 +132,18 @@ def _none_found(problems: Sequence[tuple[str, BrowserJobsError]], tracker: Track
 def _unknown_account(account: str, tracker: Tracker) -> str:
     if account in providers.names() and not tracker.settings.pretend:
         variable = f"{providers.prefix(account)}_API_KEY"
+        if others := _accounts_at(account, tracker):
+            elsewhere = any(tracker.accounts[name].key_variable == variable for name in others)
+            its_own = "" if elsewhere else f", or set {variable}"
+            return f"{_title(account)} is configured under another name: use {', '.join(others)}{its_own}."
         return f"{_title(account)} is not configured: set {variable}."
     if not tracker.accounts:
         return f"No account is configured. {where_keys_go()}"
     return f"No account has that name; the accounts are {', '.join(tracker.accounts)}."
+
+
+def _accounts_at(provider: str, tracker: Tracker) -> list[str]:
+    return [name for name, account in tracker.accounts.items() if account.provider == provider]
 
 
 def _unknown_reference(tracker: Tracker) -> str:

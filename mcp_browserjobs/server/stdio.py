@@ -6,6 +6,7 @@ It is then gone within two seconds.
 import asyncio
 import logging
 import os
+import re
 import signal
 import stat
 import sys
@@ -25,6 +26,9 @@ LONGEST_LINE = 64 * 1024 * 1024
 ORPHAN_SECONDS = 0.5
 FAREWELL_SECONDS = 0.2
 """For so long the client on stdout is still told how its calls and streams ended."""
+
+_HIGH, _LOW = (rf"\\u[dD][{second}][0-9a-fA-F]{{2}}" for second in ("89abAB", "c-fC-F"))
+_ESCAPED = re.compile(rf"\\\\|{_HIGH}{_LOW}|(?P<half>{_HIGH}|{_LOW})")
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +83,18 @@ class _Lines:
 
     async def __anext__(self) -> str:
         if line := await self._reader.readline():
-            return line.decode(errors="replace")
+            return _whole(line.decode(errors="replace"))
         raise StopAsyncIteration
+
+
+def _whole(line: str) -> str:
+    r"""The line with U+FFFD for each half of a character, `\ud83d` say, which JavaScript writes when it cuts an emoji.
+
+    The SDK's parser refuses such a line, and over a pipe it says so to nobody: the client would wait for its answer.
+    """
+    if r"\ud" not in line and r"\uD" not in line:
+        return line
+    return _ESCAPED.sub(lambda found: r"\ufffd" if found["half"] else found.group(), line)
 
 
 @asynccontextmanager

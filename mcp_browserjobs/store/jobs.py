@@ -50,10 +50,15 @@ class Jobs(File):
     async def recent(
         self, limit: int, *, account: str = "", status: str = "", below: Position | None = None
     ) -> list[tuple[Position, Record]]:
-        """Jobs, newest first, each with its position."""
+        """Jobs, newest first, each with its position.
+
+        Those of one moment are in the order in which they were first seen, so that a list that is read on page by page
+        adds none before a position.
+        """
         query = (
             "SELECT * FROM jobs WHERE (:account = '' OR account = :account) AND (:status = '' OR status = :status)"
-            " AND (:at IS NULL OR (sort_at, key) < (:at, :key)) ORDER BY sort_at DESC, key DESC LIMIT :limit"
+            " AND (:at IS NULL OR (sort_at <= :at AND (sort_at < :at OR key > :key)))"
+            " ORDER BY sort_at DESC, key LIMIT :limit"
         )
         at, key = below or (None, None)
         values = {"account": account, "status": status, "at": at, "key": key, "limit": limit}

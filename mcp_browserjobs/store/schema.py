@@ -87,6 +87,10 @@ MIGRATIONS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     CREATE TABLE open_waits (process TEXT PRIMARY KEY, waits INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
     """,
+    """
+    DROP INDEX jobs_by_time;
+    CREATE INDEX jobs_by_time ON jobs (sort_at DESC, key);
+    """,
 )
 """Each runs once, in order; `PRAGMA user_version` counts those that did."""
 

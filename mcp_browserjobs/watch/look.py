@@ -349,8 +349,10 @@ class Looker:
                 page = None
         if record and record.stopped_at and provider.stop_reads_as_failure and job.status is JobStatus.FAILED:
             job = job.model_copy(update={"status": JobStatus.CANCELLED, "failure": FailureKind.STOPPED_BY_USER})
-        live = record.job.has & {"live_view"} if record and not job.status.final else frozenset()
-        has = job.has | live | {ARTIFACT_OF[link.kind] for link in links}
+        # What was told of once is there without being told again.
+        lasting: set[Artifact] = {"downloads"} if job.status.final else {"downloads", "live_view"}
+        known = record.job.has & lasting if record else frozenset()
+        has = job.has | known | {ARTIFACT_OF[link.kind] for link in links}
         hosts, urls = provider.capability_hosts, [link.url for link in links]
         looked = await self._store.record(
             ref,

@@ -424,4 +424,8 @@ class Watcher:
         if record is None or record.detailed_at is None or not record.job.status.final:
             return False
         young = (self._clock() - record.changed_at).total_seconds() < PROVISIONAL_SECONDS
-        return not (record.job.status is JobStatus.CANCELLED and young and self._provisional(record.ref.account))
+        return not (young and self.may_turn_out_otherwise(record))
+
+    def may_turn_out_otherwise(self, record: Record) -> bool:
+        """Whether the provider may change its mind about how a job ended."""
+        return record.job.status is JobStatus.CANCELLED and self._provisional(record.ref.account)

@@ -122,6 +122,8 @@ def test_every_status_word_is_in_the_table() -> None:
         ("stopped", {"isTaskSuccessful": True}, "completed"),
         ("stopped", {"isTaskSuccessful": False}, "completed"),
         ("timed_out", {"stepCount": 4}, "failed"),
+        ("timed_out", {"output": "42", "isTaskSuccessful": False}, "failed"),
+        ("timed_out", {"output": "42", "isTaskSuccessful": True}, "completed"),
         ("error", {}, "failed"),
         ("hibernating", {"output": "42"}, "unknown"),
         ("", {}, "unknown"),
@@ -134,7 +136,7 @@ async def test_a_word_means_what_the_rest_of_the_session_makes_of_it(
     answers = {LOOK: body, LIST: {"sessions": [body], "total": 1, "page": 1, "pageSize": 20}}
     async with opened(BrowserUse, Routes(answers)) as provider:
         job, page = await provider.fetch_job(SESSION), await provider.list_jobs(None, 20)
-    assert (job.status, job.provider_status) == (status, word)
+    assert (job.status, job.provider_status, job.failure is not None) == (status, word, status == "failed")
     assert [(row.status, row.provider_status) for row in page.jobs] == [(status, word)]
 
 

@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from pydantic import JsonValue
 
+from mcp_browserjobs.diagnosis import diagnose
 from mcp_browserjobs.errors import (
     AuthenticationError,
     BrowserJobsError,
@@ -518,12 +519,21 @@ async def test_only_the_platform_s_own_words_tell_why(error: JsonValue, failure:
     assert job.error == (error if isinstance(error, str) and error else None)
 
 
-@pytest.mark.parametrize(("word", "told"), [("in_progress", False), ("completed", False), ("cancelled", True)])
-async def test_an_old_error_is_not_told_of_a_task_that_goes_on(word: str, *, told: bool) -> None:
+@pytest.mark.parametrize("word", ["in_progress", "completed"])
+async def test_an_old_error_is_not_told_of_a_task_that_goes_on(word: str) -> None:
     detail = {**DETAIL, "status": word, "error_message": "Task timed out after 4 hours"}
     job = await look(detail, RESULT)
-    assert (job.error is not None) == told
-    assert job.failure is None
+    assert (job.error, job.failure) == (None, None)
+
+
+async def test_a_task_that_the_platform_cancelled_was_not_stopped_by_a_person() -> None:
+    """The worker cancels a task whose owner is paused, and says so in the task's page alone."""
+    detail = {**DETAIL, "status": "cancelled", "error_message": "The account is paused."}
+    job = await look(detail, {"id": TASK, "agent_id": None, "status": "cancelled"})
+    assert (job.status, job.error, job.failure) == (JobStatus.CANCELLED, "The account is paused.", FailureKind.UNKNOWN)
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    found = diagnose(job, [], changed_at=now, stalled_seconds=None, now=now)
+    assert found.verdict is FailureKind.UNKNOWN
 
 
 @pytest.mark.parametrize("name", sorted(set(DETAIL) - {"status"}))

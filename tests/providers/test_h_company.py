@@ -77,7 +77,7 @@ async def event_of(kind: str, data: Any) -> Event:
 def test_it_can_do_what_its_methods_say() -> None:
     assert abilities("h_company") == {
         *("answer_question", "await_change", "cancel_job", "check_key", "fetch_events", "fetch_job"),
-        *("fetch_screenshot", "fetch_status", "list_jobs", "pause_job", "resume_job", "start_job"),
+        *("fetch_links", "fetch_screenshot", "fetch_status", "list_jobs", "pause_job", "resume_job", "start_job"),
     }
     assert not hasattr(HCompany, "stream_changes")
 
@@ -327,7 +327,7 @@ async def test_a_refusal_has_its_error(status: int, error: type[BrowserJobsError
     async with opened(HCompany, routes) as company:
         asks = (
             *(company.fetch_job(ID), company.fetch_status(ID), company.fetch_events(ID, None)),
-            *(company.await_change(ID, "3", 50), company.fetch_screenshot(ID, -1)),
+            *(company.await_change(ID, "3", 50), company.fetch_screenshot(ID, -1), company.fetch_links(ID)),
         )
         for ask in asks:
             with pytest.raises(error) as caught:
@@ -497,6 +497,68 @@ async def test_ordinary_words_are_left_as_they_are() -> None:
 )
 async def test_what_is_no_link_of_the_agent_s_is_none(kind: str, data: Any) -> None:
     assert (await page_of(CHANGES | {"new_events": [{"type": kind, "data": data}]})).links == ()
+
+
+async def links_of(session: dict[str, Any], *pages: list[Any], resources: Any = None) -> list[tuple[str, str]]:
+    """The links to a session, whose log comes in these pages."""
+
+    def answer(request: httpx2.Request) -> Any:
+        if request.url.path == ITEM:
+            return httpx2.Response(200, json=session)
+        return gallery(*pages, resources=resources)(request)
+
+    async with opened(HCompany, answer) as company:
+        return [(link.kind, link.url) for link in await company.fetch_links(ID)]
+
+
+def shared(url: str) -> dict[str, Any]:
+    """An event that tells of a file which the agent handed over."""
+    data = {"origin": "agent", "name": "x.csv", "path": "x.csv", "media_type": "text/csv", "size_bytes": 1, "url": url}
+    return {"type": "AttachmentEvent", "data": data}
+
+
+async def test_a_file_that_the_agent_handed_over_can_be_had_for_good() -> None:
+    events = CHANGES["new_events"]
+    file = ("download", "https://files.example/prices.csv?X-Amz-Signature=abc")
+    view = RUNNING["agent_view_url"]
+    live = ("live_view", "https://live.example/view/8f0c")
+    assert await links_of(RUNNING, events) == [("live_view", view), live, file]
+    assert await links_of(COMPLETED, events) == [("recording", view), file]
+    assert await links_of(COMPLETED, [{}] * 100, events) == [("recording", view), file]
+
+
+async def test_of_the_live_views_the_latest_one_counts() -> None:
+    opened_anew = [{"type": "LiveViewUrlEvent", "data": {"live_view_url": f"https://live.example/{n}"}} for n in (1, 2)]
+    view = ("live_view", RUNNING["agent_view_url"])
+    assert await links_of(RUNNING, opened_anew) == [view, ("live_view", "https://live.example/2")]
+    assert await links_of(RUNNING, []) == [view]
+    assert await links_of(RUNNING | {"agent_view_url": None}, []) == []
+
+
+async def test_a_file_that_takes_the_key_is_given_by_its_signed_link() -> None:
+    kept = f"https://agp.eu.hcompany.ai/api/v1/trajectories/{ID}/resources/files/x.csv"
+    signed = f"https://bucket.s3.example{ITEM}/resources/files/x.csv?X-Amz-Signature=a"
+    assert ("download", signed) in await links_of(COMPLETED, [shared(kept)])
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 404, 410])
+async def test_a_file_that_is_gone_spoils_no_other_link(status: int) -> None:
+    kept = f"https://agp.eu.hcompany.ai/api/v1/trajectories/{ID}/resources/files/x.csv"
+    told = await links_of(COMPLETED, [shared(kept)], resources=lambda _: httpx2.Response(status, json={}))
+    assert told == [("recording", COMPLETED["agent_view_url"])]
+
+
+async def test_a_signed_link_to_a_file_is_left_as_it_is() -> None:
+    signed = f"https://bucket.s3.example/trajectories/{ID}/resources/files/x.csv?X-Amz-Signature=a"
+    assert ("download", signed) in await links_of(COMPLETED, [shared(signed)])
+
+
+async def test_the_same_file_is_given_once_and_of_very_many_the_latest() -> None:
+    files = [shared(f"https://files.example/{n}.csv") for n in range(30)]
+    told = await links_of(COMPLETED, [*files, files[29]])
+    assert [url for kind, url in told if kind == "download"] == [
+        f"https://files.example/{n}.csv" for n in range(20, 30)
+    ]
 
 
 async def test_a_change_is_waited_for_in_one_request() -> None:
@@ -927,6 +989,7 @@ async def test_a_text_that_could_leave_its_path_is_no_id(text: str) -> None:
             *(company.fetch_job(text), company.fetch_status(text), company.fetch_events(text, None)),
             *(company.await_change(text, None, 50), company.answer_question(text, "1", "x"), company.pause_job(text)),
             *(company.resume_job(text), company.cancel_job(text), company.fetch_screenshot(text, 0)),
+            company.fetch_links(text),
         )
         for ask in asks:
             with pytest.raises(MalformedIdError):

@@ -166,7 +166,8 @@ FAILURES: list[tuple[BrowserJobsError, str]] = [
     (errors.ConfigError("DARI_BASE_URL", "must be an http or https address"), "DARI_BASE_URL must be an http"),
     (errors.InvalidArgumentError("limit", "must be at most 200"), "limit must be at most 200."),
     (errors.UnknownAccountError(STRANGER), "the accounts are dari, here."),
-    (errors.UnknownAccountError("gobii"), "set GOBII_API_KEY"),
+    (errors.UnknownAccountError("gobii"), "under another name: use here, or set GOBII_API_KEY."),
+    (errors.UnknownAccountError("skyvern"), "Skyvern is not configured: set SKYVERN_API_KEY."),
     (errors.MissingKeyError("here", "HERE_KEY"), "set HERE_KEY"),
     (errors.MalformedIdError("dari", "org/portal/uuid"), "org/portal/uuid"),
     (errors.ForeignLinkError(), "nothing was requested"),
@@ -199,6 +200,7 @@ FAILURES: list[tuple[BrowserJobsError, str]] = [
     (errors.RefusedRequestError(*AT_DARI), "check the arguments"),
     (errors.RefusedRequestError(*AT_DARI, where="task"), "(task)"),
     (errors.UnknownOutcomeError(*AT_DARI), "list_jobs"),
+    (errors.StillStartingError(*AT_DARI), "wait_for_result"),
     (errors.NotSupportedError(*AT_DARI, ability="cancel jobs"), "no way to cancel jobs"),
 ]
 BASES = {BrowserJobsError: BrowserJobsError(STRANGER), errors.ProviderError: errors.ProviderError(*AT_DARI)}
@@ -236,6 +238,14 @@ def test_where_nothing_is_configured_the_variables_are_named(failure: BrowserJob
     said = sentences.explain(failure, tracker_with())
     for name in providers.names():
         assert f"{providers.prefix(name)}_API_KEY" in said
+
+
+def test_an_account_s_own_name_is_told_and_not_its_provider_s() -> None:
+    team = tracker_with(Account("team", "browser_use", SecretStr(KEY), "BROWSER_USE_API_KEY", "https://api.example"))
+    said = sentences.explain(errors.UnknownAccountError("browser_use"), team)
+    assert said == "Browser Use is configured under another name: use team."
+    retired = errors.RetiredError("browser_use_v1", "old", successor="browser_use")
+    assert sentences.explain(retired, team).endswith("with the reference team:id.")
 
 
 def test_only_an_address_that_was_changed_is_doubted() -> None:
@@ -440,6 +450,20 @@ def test_a_job_lasts_from_its_start_to_its_end_or_till_now(seen: JobView, second
             (
                 "Cancelled at dari after 49 min 59 s. "
                 "This is the last known state, 2 s old: the provider no longer knows the job."
+            ),
+        ),
+        (
+            view("queued", problem=errors.ProviderUnavailableError(*AT_DARI), now=1000),
+            (
+                "Queued at dari; it has not started yet. "
+                "This is the last known state, 0 s old: the provider cannot be asked now."
+            ),
+        ),
+        (
+            replace(view("queued", now=3003), stale=True),
+            (
+                "Queued at dari; it has not started yet. "
+                "This is the last known state, 2 s old: the provider has not answered yet."
             ),
         ),
         (unseen(), "Nothing is known of this job yet."),

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -17,11 +18,15 @@ from pydantic import SecretStr
 from trio.testing import MockClock
 
 from mcp_browserjobs.errors import ConfigError
-from mcp_browserjobs.providers.base import InProcess
+from mcp_browserjobs.providers.base import Connections, InProcess
 from mcp_browserjobs.server import doors
 from mcp_browserjobs.server.app import build
 from mcp_browserjobs.server.web import REQUEST_SECONDS, application
-from mcp_browserjobs.settings import OAuth, Settings
+from mcp_browserjobs.settings import OAuth, Settings, from_environment
+from mcp_browserjobs.simulator import application as simulated
+from mcp_browserjobs.simulator import variables
+from mcp_browserjobs.simulator.script import Ask, Queued, Script
+from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.tracker import Tracker
 from tests.server.outside import ALONE, address, started
 
@@ -40,9 +45,11 @@ def anyio_backend() -> str:
 
 
 @asynccontextmanager
-async def reached(settings: Settings, token: str = "", host: str = "127.0.0.1") -> AsyncIterator[httpx2.AsyncClient]:
+async def reached(
+    settings: Settings, token: str = "", host: str = "127.0.0.1", connections: Connections | None = None
+) -> AsyncIterator[httpx2.AsyncClient]:
     """The server as whoever brings this token reaches it."""
-    server = build(Tracker(settings))
+    server = build(Tracker(settings, connections=connections))
     headers = {"authorization": f"Bearer {token}"} if token else {}
     app = application(server, host)
     async with (
@@ -144,6 +151,31 @@ async def test_a_token_to_read_with_sees_and_calls_reading_tools_only(mode: Any)
         assert refused.is_error
         assert "read only" in str(refused.content)
         assert not (await client.call_tool("list_accounts", {})).is_error
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize(("token", "acts"), [(READER, False), (TOKEN, True)])
+async def test_who_may_only_read_is_told_of_reading_tools_only(mode: Any, token: str, *, acts: bool) -> None:
+    world = World()
+    job = world.add("dari", Script(beats=(Queued(0), Ask("Which colour?"))))
+    environ = {**variables("http://providers.example", world), "BROWSERJOBS_STORE": ":memory:"}
+    settings = replace(from_environment(environ), token=GUARDED.token, read_token=GUARDED.read_token)
+    connections = Connections.to_app(simulated(world))
+    async with reached(settings, token, connections=connections) as http, Client(target(http), mode=mode) as client:
+        offered = {tool.name for tool in (await client.list_tools()).tools}
+        assert ("answer_job_question" in offered) is acts
+        looked = await client.call_tool("get_job_status", {"job": f"dari:{job.id}"})
+        diagnosed = await client.call_tool("diagnose_job", {"job": f"dari:{job.id}"})
+        listed = await client.call_tool("list_accounts", {})
+    assert looked.structured_content
+    assert diagnosed.structured_content
+    assert listed.structured_content
+    calls = [looked.structured_content["next_step"], *diagnosed.structured_content["suggestions"]]
+    named = {call.partition("(")[0] for call in calls}
+    for account in listed.structured_content["accounts"]:
+        named |= set(account["abilities"])
+    assert named <= offered
+    assert ("answer_job_question" in named) is acts
 
 
 async def test_the_other_token_sees_all() -> None:

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,30 @@ def test_a_signal_ends_a_stream_of_updates_in_good_order() -> None:
         assert ended(process, time.monotonic()) == (0, "")
         [end] = [json.loads(line) for line in process.stdout]
     assert (end["id"], end["result"]["resultType"]) == (1, "complete")
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("sent", "arrives"),
+    [
+        ("cut \ud83d", "cut \ufffd"),
+        ("\ude00 cut", "\ufffd cut"),
+        ("\ud83d\ud83d", "\ufffd\ufffd"),
+        ("whole \U0001f600", "whole \U0001f600"),
+        (r"in words: \ud83d", r"in words: \ud83d"),
+        ("\\\ud83d", "\\\ufffd"),
+    ],
+)
+def test_half_a_character_is_answered_too(sent: str, arrives: str) -> None:
+    with started(ALONE) as process:
+        greet(process)
+        ask(process, 2, "prompts/get", name="check_on_job", arguments={"job": sent})
+        unanswered = threading.Timer(10, process.kill)
+        unanswered.start()
+        assert process.stdout
+        answer = process.stdout.readline()
+        unanswered.cancel()
+    assert json.dumps(arrives) in json.loads(answer)["result"]["messages"][0]["content"]["text"]
 
 
 def test_the_end_of_stdin_ends_it_in_the_middle_of_a_wait() -> None:

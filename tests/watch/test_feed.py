@@ -17,7 +17,7 @@ from mcp_browserjobs.jobs import JobRef, JobStatus
 from mcp_browserjobs.providers.base import InProcess
 from mcp_browserjobs.simulator.script import Ask, Beat, Finish, Outage, Queued, RateLimit, Script, Stall, Step
 from mcp_browserjobs.simulator.world import World
-from mcp_browserjobs.store import LEASE_SECONDS, AccountState
+from mcp_browserjobs.store import LEASE_SECONDS, AccountState, Record
 from mcp_browserjobs.tracker import Tracker
 from mcp_browserjobs.watch import watcher
 from mcp_browserjobs.watch.feed import SILENCE_SECONDS
@@ -250,7 +250,7 @@ async def test_what_is_told_again_is_no_news(provider: str, world: World) -> Non
     ref = JobRef(provider, world.add(provider, Script(beats=(Queued(5), Stall(5000)))).id)
     async with tracker_in(world) as tracker, tracker.watching(ref, followed=True):
         await anyio.sleep(30)
-        heard = []
+        heard: list[Record] = []
         tracker.on_change(heard.append)
         await anyio.sleep(400)
         assert heard == []

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import anyio
+import httpx2
 import pytest
 
 from mcp_browserjobs.jobs import (
@@ -10,13 +12,19 @@ from mcp_browserjobs.jobs import (
     Event,
     EventKind,
     Job,
+    JobRef,
     JobRow,
     JobStatus,
     Link,
     Question,
 )
+from mcp_browserjobs.providers.base import Connections
 from mcp_browserjobs.reported import REMOVED_LINK, TEXT_CHARACTERS
+from mcp_browserjobs.settings import from_environment
+from mcp_browserjobs.tracker import Tracker
 from mcp_browserjobs.watch.look import fit, fit_event, fit_row
+from tests.conftest import virtual_clock
+from tests.providers.routes import Routes, documented
 
 HOSTS = ("live.example",)
 GUARDED = "https://a.live.example/x"
@@ -65,3 +73,23 @@ def test_an_event_is_made_fit() -> None:
 
 def test_a_result_is_left_as_it_is() -> None:
     assert fit(a_job(result=SPOILED), HOSTS).result == SPOILED
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("state", "left"), [("running", {"downloads", "live_view"}), ("completed", {"downloads"})])
+async def test_what_was_told_of_once_is_there_without_being_told_again(state: str, left: set[str]) -> None:
+    """H tells of files and of the live view in events, each of which is read once."""
+    session = documented("h_company/session_running")
+    ref = JobRef("h_company", session["id"])
+    path = f"/api/v2/sessions/{ref.id}"
+    routes = Routes({path: session, f"{path}/changes": documented("h_company/changes")})
+    connections = Connections(httpx2.MockTransport(routes))
+    environ = {"HAI_API_KEY": "k", "BROWSERJOBS_STORE": ":memory:"}
+    tracker = Tracker(from_environment(environ), connections=connections, clock=virtual_clock)
+    async with tracker.running():
+        first = await tracker.look(str(ref))
+        assert {"downloads", "live_view"} <= first.seen.job.has
+        routes.answers = {path: documented(f"h_company/session_{state}"), f"{path}/changes": (204, b"")}
+        await anyio.sleep(5)
+        seen = (await tracker.look(str(ref))).seen
+        assert seen.job.has & {"downloads", "live_view"} == left

@@ -6,10 +6,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import anyio
+import httpx2
 import pytest
 
+from mcp_browserjobs import providers
 from mcp_browserjobs.errors import AuthenticationError, JobNotFoundError
 from mcp_browserjobs.jobs import EventKind, JobRef, JobStatus
+from mcp_browserjobs.providers.base import InProcess
 from mcp_browserjobs.settings import Settings
 from mcp_browserjobs.simulator.script import Ask, Finish, Outage, Queued, Script, Stall, Step
 from mcp_browserjobs.simulator.world import World
@@ -22,6 +25,8 @@ from tests.stage import new_world, tracker_in
 
 pytestmark = pytest.mark.anyio
 
+APART = [name for name in providers.names() if {"fetch_status", "fetch_events"} <= providers.abilities(name)]
+"""Those whose status can be had without the events."""
 LONG = Script(beats=(Queued(5), *(Step(f"Read page {page}", 20) for page in range(30)), Finish("Read.")))
 
 
@@ -152,9 +157,71 @@ async def test_trouble_slows_it_and_is_told_and_forgotten(world: World) -> None:
         world.requests.clear()
         await anyio.sleep(60)
         assert watch.trouble is not None
-        assert len(world.requests) < 10
+        assert 4 <= len(world.requests) <= 5
         await anyio.sleep(120)
         assert watch.trouble is None
+
+
+async def test_who_asks_to_be_left_alone_for_a_while_is(world: World) -> None:
+    asked: list[float] = []
+
+    class Busy(InProcess):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            if anyio.current_time() < 100:
+                return await super().handle_async_request(request)
+            asked.append(anyio.current_time())
+            return httpx2.Response(503, headers={"Retry-After": "45"})
+
+    async with tracker_in(world, transport=Busy) as tracker, tracker.watching(start(world), followed=False):
+        await anyio.sleep(300)
+    assert {round(after - before) for before, after in pairwise(asked)} == {45}
+
+
+async def test_trouble_is_told_when_it_begins_and_when_it_is_over(world: World) -> None:
+    ref = start(world, Script(beats=(Queued(0), Stall(1000)), troubles=(Outage(10, 100),)))
+    told: list[tuple[float, str]] = []
+
+    async def listen(watch: Watch) -> None:
+        while True:
+            await watch.changed.wait()
+            told.append((anyio.current_time(), type(watch.trouble).__name__))
+
+    async with (
+        tracker_in(world) as tracker,
+        tracker.watching(ref, followed=False) as watch,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(listen, watch)
+        await anyio.sleep(200)
+        tasks.cancel_scope.cancel()
+    (began_at,) = [at for at, trouble in told if trouble == "ProviderUnavailableError"]
+    over_at = next(at for at, _ in told if at > began_at)
+    assert 10 <= began_at <= 12
+    assert 110 <= over_at <= 180
+
+
+@pytest.mark.parametrize("provider", APART)
+async def test_one_who_follows_is_enough_for_the_events_to_be_read(world: World, provider: str) -> None:
+    ref = start(world, provider=provider)
+    async with tracker_in(world) as tracker, tracker.watching(ref, followed=True):
+        for seconds in (50, 100, 150):
+            await anyio.sleep_until(seconds)
+            seen = await tracker.store.events(ref, after=0, limit=200)
+            assert sum(event.kind is EventKind.STEP for event in seen) >= (seconds - 10) // 20
+
+
+async def test_who_takes_over_looks_at_once_where_a_feed_may_have_told_something(world: World, store_file: str) -> None:
+    ref = start(world, provider="h_company")
+    async with AsyncExitStack() as stack:
+        one = await stack.enter_async_context(tracker_in(world, BROWSERJOBS_STORE=store_file))
+        other = await stack.enter_async_context(tracker_in(world, BROWSERJOBS_STORE=store_file))
+        async with one.watching(ref, followed=False):
+            await anyio.sleep(300)
+            watch = await stack.enter_async_context(other.watching(ref, followed=False))
+            await anyio.sleep(27)
+        await anyio.sleep(2)
+        assert watch.record
+        assert (other.clock() - watch.record.checked_at).total_seconds() <= 2
 
 
 @pytest.fixture

@@ -128,3 +128,15 @@ async def test_a_paused_job_is_resumed_and_a_healthy_one_waited_for(world: World
         await anyio.sleep(600)
         answer = await told(client, "diagnose_job", job=ref)
         assert (answer["verdict"], answer["suggestions"]) == ("healthy", [f'get_job_result(job="{ref}")'])
+
+
+@pytest.mark.parametrize("script", [STALLED, Script(beats=(Queued(0), Ask("Go on?")))])
+async def test_a_job_that_its_provider_no_longer_knows_is_not_said_to_be_well(world: World, script: Script) -> None:
+    job = world.add("dari", script)
+    async with connected(world) as client:
+        await told(client, "get_job_status", job=f"dari:{job.id}")
+        world.remove("dari", job)
+        await anyio.sleep(5)
+        answer = await told(client, "diagnose_job", job=f"dari:{job.id}")
+    assert (answer["verdict"], answer["evidence"]["stale"]) == ("unknown", True)
+    assert [tool_of(call) for call in answer["suggestions"]] == ["get_job_events"]

@@ -52,7 +52,8 @@ async def test_a_part_is_given_by_its_pointer(world: World) -> None:
     async with connected(world) as client:
         answer = await told(client, "get_job_result", job=job, pointer="/items/3/name")
         assert answer["reported"] == {"result": "kettle"}
-        assert "pointer leads nowhere" in await refusal(client, "get_job_result", job=job, pointer="/items/20")
+        for nowhere in ("/items/20", "/items/-", "/items/-/name", "/items/01", "/items/0/name/0", "items", "/~2"):
+            assert "pointer leads nowhere" in await refusal(client, "get_job_result", job=job, pointer=nowhere)
 
 
 async def test_text_is_sliced_as_it_is(world: World) -> None:

@@ -1,11 +1,13 @@
 """Which jobs there are, as a client hears it."""
 
+from itertools import chain, repeat
 from typing import Any
 
 import anyio
 import pytest
+from mcp import Client
 
-from mcp_browserjobs.simulator.script import Finish, Outage, Queued, Script, Stall
+from mcp_browserjobs.simulator.script import Fail, Finish, Outage, Queued, Script, Stall
 from mcp_browserjobs.simulator.world import World
 from tests.server.connected import ERAS, connected, refusal, told
 from tests.stage import new_world
@@ -48,6 +50,70 @@ async def test_a_long_list_is_told_in_pages(world: World) -> None:
                 break
             arguments["cursor"] = answer["next_cursor"]
     assert told_of == jobs[::-1]
+
+
+async def paged(client: Client, *limits: int, **arguments: Any) -> list[str]:
+    """All jobs of a list, page by page; the last of the limits holds for all further pages."""
+    jobs: list[str] = []
+    for limit in chain(limits, repeat(limits[-1], 50)):
+        answer = await told(client, "list_jobs", limit=limit, **arguments)
+        assert len(answer["jobs"]) <= limit
+        jobs += [row["job"] for row in answer["jobs"]]
+        if "next_cursor" not in answer:
+            return jobs
+        arguments["cursor"] = answer["next_cursor"]
+    raise AssertionError("there is no end of it")
+
+
+@pytest.mark.parametrize("provider", ["gobii", "skyvern", "kernel", "browser_use"])
+async def test_pages_of_different_lengths_leave_no_job_out(world: World, provider: str) -> None:
+    jobs = []
+    for _ in range(30):
+        await anyio.sleep(1)
+        jobs.append(f"{provider}:{world.add(provider, Script()).id}")
+    async with connected(world) as client:
+        assert await paged(client, 5, 20, account=provider) == jobs[::-1]
+    async with connected(world) as client:
+        assert await paged(client, 20, 3, account=provider) == jobs[::-1]
+
+
+@pytest.mark.parametrize("provider", ["gobii", "skyvern", "browser_use"])
+@pytest.mark.parametrize("limit", [1, 3, 7])
+async def test_jobs_of_one_moment_are_all_told(world: World, provider: str, limit: int) -> None:
+    jobs = {f"{provider}:{world.add(provider, Script(beats=(Queued(0), Finish()))).id}" for _ in range(20)}
+    async with connected(world) as client:
+        read = await paged(client, limit, account=provider)
+    assert len(read) == 20
+    assert set(read) == jobs
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_what_lies_deep_in_a_list_is_found_in_the_end(world: World, *, known: bool) -> None:
+    failed = []
+    for number in range(1250):
+        await anyio.sleep(1)
+        beat = Fail() if number in (3, 20) else Finish()
+        job = world.add("gobii", Script(beats=(Queued(0), beat)))
+        if isinstance(beat, Fail):
+            failed.append(f"gobii:{job.id}")
+    async with connected(world) as client:
+        if known:
+            await told(client, "get_job_status", job=failed[0])
+        assert await paged(client, 1, account="gobii", status="failed") == failed[::-1]
+
+
+async def test_a_cursor_is_good_for_the_accounts_that_it_is_of(world: World) -> None:
+    for provider in ("gobii", "skyvern") * 3:
+        await anyio.sleep(1)
+        world.add(provider, Script())
+    async with connected(world) as client:
+        of_one = (await told(client, "list_jobs", account="gobii", limit=1))["next_cursor"]
+        of_all = (await told(client, "list_jobs", limit=1))["next_cursor"]
+        for account in ("skyvern", ""):
+            sentence = await refusal(client, "list_jobs", account=account, cursor=of_one)
+            assert sentence == "cursor is of another account; begin again without it."
+        rows = (await told(client, "list_jobs", account="gobii", cursor=of_all))["jobs"]
+    assert [row["job"].partition(":")[0] for row in rows] == ["gobii"] * 3
 
 
 async def test_a_list_can_be_of_one_account_and_one_status(world: World) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +14,7 @@ from mcp import Client
 from mcp.server.mcpserver import Context
 from mcp.types import Implementation
 
+from mcp_browserjobs import acting, finding
 from mcp_browserjobs.providers.base import InProcess
 from mcp_browserjobs.server.tools.wait_for_result import told as telling
 from mcp_browserjobs.simulator.script import FOREVER, Ask, Fail, Finish, Outage, Queued, Script, Stall, Step
@@ -311,3 +314,67 @@ async def test_a_server_that_stops_lets_waits_end_with_a_sentence(world: World, 
         server.stop()
         await anyio.sleep(1)
         assert heard == ["This server was told to stop. The runs go on; call again when it is back."]
+
+
+async def test_for_a_job_that_its_provider_no_longer_knows_nobody_is_told_to_wait(world: World) -> None:
+    job = world.add("dari", ENDLESS)
+    reference = f"dari:{job.id}"
+    async with connected(world) as client:
+        assert "next_step" in await told(client, "get_job_status", job=reference)
+        world.remove("dari", job)
+        await anyio.sleep(5)
+        answer = await told(client, "wait_for_result", jobs=[reference])
+        assert (answer["done"], answer["jobs"][0]["stale"]) == (True, True)
+        assert "no longer knows" in answer["jobs"][0]["summary"]
+        assert "next_step" not in answer
+        assert "next_step" not in answer["jobs"][0]
+        assert "next_step" not in await told(client, "get_job_status", job=reference)
+        waits = await told(client, "wait_for_result", jobs=[reference, start(world, ENDLESS)])
+        assert reference not in waits["next_step"]
+
+
+class SlowStart(InProcess):
+    """Carries a request that is no GET as slowly as Dari may, which waits for its documents."""
+
+    seconds = 110.0
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.method != "GET":
+            await anyio.sleep(self.seconds)
+        return await super().handle_async_request(request)
+
+
+class LostStart(SlowStart):
+    """Carries it too slowly for anybody to wait."""
+
+    seconds = FOREVER
+
+
+@asynccontextmanager
+async def starting(world: World, name: str, transport: type[InProcess]) -> AsyncIterator[tuple[Client, str]]:
+    """A client of this name, and the reference of a job that it has asked for."""
+    me = Implementation(name=name, version="1")
+    async with connected(world, client_info=me, transport=transport, BROWSERJOBS_ALLOW_START="1") as client:
+        yield client, (await told(client, "start_job", account="gobii", task="Buy", idempotency_key="k"))["job"]
+
+
+@pytest.mark.parametrize("name", ["mcp", "claude-code", "goose"])
+async def test_a_start_is_waited_for_as_long_as_it_may_take(world: World, name: str) -> None:
+    async with starting(world, name, SlowStart) as (client, job):
+        begun = anyio.current_time()
+        sentence = await refusal(client, "get_job_status", job=job)
+        assert sentence == "Gobii has not told the id of the new job yet; wait for it with wait_for_result."
+        assert anyio.current_time() - begun < 10
+        answer = await told(client, "wait_for_result", jobs=[job])
+        while not answer["done"]:
+            assert answer["waited_seconds"] == answer["wait_cap_seconds"]
+            assert answer["next_step"] == f'wait_for_result(jobs=["{answer["jobs"][0]["job"]}"])'
+            answer = await told(client, "wait_for_result", jobs=[job])
+    assert answer["jobs"][0]["status"] == "completed"
+
+
+async def test_a_start_that_came_to_nothing_is_not_waited_for_for_ever(world: World) -> None:
+    async with starting(world, "goose", LostStart) as (client, job):
+        assert "cannot be told whether" in await refusal(client, "wait_for_result", jobs=[job])
+        assert acting.START_LIMIT <= anyio.current_time() < acting.START_LIMIT + 60
+    assert acting.START_LIMIT == finding.START_LIMIT
