@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Literal
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import anyio
 from pydantic import JsonValue
@@ -19,11 +21,14 @@ from .errors import (
     InvalidArgumentError,
     MalformedIdError,
     NotAvailableError,
+    NotSentError,
     NotSupportedError,
     ProviderUnavailableError,
     UnexpectedResponseError,
     UnknownOutcomeError,
+    UnreachableError,
 )
+from .finding import START_LIMIT
 from .jobs import START_PREFIX, TITLE_CHARACTERS, JobRef, JobStatus, Started
 from .providers.base import CancelsJobs, ListsJobs, PausesJobs, Provider, ResumesJobs, StartsJobs, TakesAnswers
 from .reported import clean
@@ -32,12 +37,13 @@ from .tracker import Tracker
 from .views import JobView
 from .watch.watcher import PROVISIONAL_SECONDS
 
+ASK_SECONDS = 20.0
+"""A command is given up after this; with the looks before and after it a call stays below a minute."""
 VERIFY_SECONDS = 8.0
 VERIFY_SPACING = 1.0
 START_SECONDS = 3.5
 """A start answers within this: some clients give a call up after five seconds, and repeat it."""
-START_LIMIT = 120.0
-"""A start is given up after this; Dari may wait a minute for its documents."""
+KEY_CHARACTERS = 200
 SAME_CONTENT = timedelta(seconds=120)
 """The same task again within this is the same start, unless keys tell them apart."""
 LIST_LAG = timedelta(seconds=10)
@@ -75,6 +81,7 @@ class Actor:
     def __init__(self, tracker: Tracker) -> None:
         self._tracker = tracker
         self._starting: dict[tuple[str, str], _Starting] = {}
+        self._locks: WeakValueDictionary[JobRef, anyio.Lock] = WeakValueDictionary()
 
     async def answer(self, text: str, answer: str, *, question_id: str = "") -> Acted:
         """Hand a person's answer to a job that waits for it.
@@ -86,103 +93,134 @@ class Actor:
 
         Raises:
             InvalidArgumentError: no answer. NotSupportedError: the provider takes none.
-            BrowserJobsError: as `Tracker.look`.
+            UnknownOutcomeError: it cannot be told whether it was done. BrowserJobsError: as `Tracker.look`.
         """
         if not answer.strip():
             raise InvalidArgumentError("answer", "must not be empty")
-        view, provider = await self._before(text)
-        if not isinstance(provider, TakesAnswers):
-            raise _unable(provider, "take answers", session=view.seen.job.session)
-        question = view.seen.job.question
-        asked = question_id or (question.id if question else "")
-        if view.status is not JobStatus.WAITING_FOR_INPUT or (question and question.id != asked):
-            return Acted("answer", took_effect=False, view=view)
-        if not asked:
-            raise NotAvailableError("question", view.status.value)
+        async with self._alone(text) as (view, provider):
+            if not isinstance(provider, TakesAnswers):
+                raise _unable(provider, "take answers", session=view.seen.job.session)
+            question = view.seen.job.question
+            asked = question_id or (question.id if question else "")
+            if view.status is not JobStatus.WAITING_FOR_INPUT or (question and question.id != asked):
+                return Acted("answer", took_effect=False, view=view)
+            if not asked:
+                raise NotAvailableError("question", view.status.value)
 
-        def answered(now: JobView) -> bool:
-            pending = now.seen.job.question
-            return now.status is not JobStatus.WAITING_FOR_INPUT or (pending is not None and pending.id != asked)
+            def answered(now: JobView) -> bool:
+                pending = now.seen.job.question
+                return now.status is not JobStatus.WAITING_FOR_INPUT or (pending is not None and pending.id != asked)
 
-        return await self._act(
-            "answer", view, partial(provider.answer_question, _locator(view), asked, answer), answered
-        )
+            return await self._act(
+                "answer", view, partial(provider.answer_question, _locator(view), asked, answer), answered
+            )
 
     async def pause(self, text: str) -> Acted:
         """Hold a running job; one that is held already stays so.
 
         Raises:
-            NotSupportedError: the provider cannot. BrowserJobsError: as `Tracker.look`.
+            NotSupportedError: the provider cannot. UnknownOutcomeError: it cannot be told whether it was done.
+            BrowserJobsError: as `Tracker.look`.
         """
-        view, provider = await self._before(text)
-        if not isinstance(provider, PausesJobs):
-            raise _unable(provider, "pause jobs")
-        ask = partial(provider.pause_job, _locator(view))
-        return await self._act("pause", view, ask, lambda now: now.status is JobStatus.PAUSED)
+        async with self._alone(text) as (view, provider):
+            if not isinstance(provider, PausesJobs):
+                raise _unable(provider, "pause jobs")
+            ask = partial(provider.pause_job, _locator(view))
+            return await self._act("pause", view, ask, lambda now: now.status is JobStatus.PAUSED)
 
     async def resume(self, text: str) -> Acted:
         """Let a paused job go on; one that runs already does.
 
         Raises:
-            NotSupportedError: the provider cannot. BrowserJobsError: as `Tracker.look`.
+            NotSupportedError: the provider cannot. UnknownOutcomeError: it cannot be told whether it was done.
+            BrowserJobsError: as `Tracker.look`.
         """
-        view, provider = await self._before(text)
-        if not isinstance(provider, ResumesJobs):
-            raise _unable(provider, "resume jobs")
-        ask = partial(provider.resume_job, _locator(view))
-        return await self._act("resume", view, ask, lambda now: now.status is JobStatus.RUNNING)
+        async with self._alone(text) as (view, provider):
+            if not isinstance(provider, ResumesJobs):
+                raise _unable(provider, "resume jobs")
+            ask = partial(provider.resume_job, _locator(view))
+            return await self._act("resume", view, ask, lambda now: now.status is JobStatus.RUNNING)
 
     async def cancel(self, text: str) -> Acted:
         """Stop a job for good, and look until the provider says that it stopped; one that is over stays as it is.
 
         Raises:
-            NotSupportedError: the provider cannot. BrowserJobsError: as `Tracker.look`.
+            NotSupportedError: the provider cannot. UnknownOutcomeError: it cannot be told whether it was done.
+            BrowserJobsError: as `Tracker.look`.
         """
-        view, provider = await self._before(text)
-        if not isinstance(provider, CancelsJobs):
-            raise _unable(provider, "cancel jobs")
-        ref = view.seen.ref
-        if not view.status.final:
-            await self._tracker.store.mark_stopped(ref, now=self._tracker.clock())
-        ask = partial(provider.cancel_job, _locator(view))
-        acted = await self._act("cancel", view, ask, lambda now: now.status is JobStatus.CANCELLED)
-        if acted.took_effect and provider.cancel_is_provisional:
-            self._tracker.follow(ref, PROVISIONAL_SECONDS)
-        return acted
+        async with self._alone(text) as (view, provider):
+            if not isinstance(provider, CancelsJobs):
+                raise _unable(provider, "cancel jobs")
+            ref = view.seen.ref
+            store = self._tracker.store
+            if not view.status.final:
+                await store.mark_stopped(ref, at=self._tracker.clock())
+            ask = partial(provider.cancel_job, _locator(view))
+            try:
+                acted = await self._act("cancel", view, ask, lambda now: now.status is JobStatus.CANCELLED)
+            except (*LOST, UnknownOutcomeError):
+                raise
+            except BrowserJobsError:
+                # It was refused: a failure that comes later is the job's own.
+                await store.mark_stopped(ref, at=view.seen.stopped_at)
+                raise
+            if acted.took_effect and provider.cancel_is_provisional:
+                self._tracker.follow(ref, PROVISIONAL_SECONDS)
+            return acted
 
-    async def _before(self, text: str) -> tuple[JobView, Provider]:
-        """How the job is and who runs it, when acting is allowed."""
+    @asynccontextmanager
+    async def _alone(self, text: str) -> AsyncIterator[tuple[JobView, Provider]]:
+        """How the job is and who runs it, when acting is allowed; nobody else here acts on it until this is left.
+
+        Who asks for the same while it is on its way finds it done, and does not have it sent twice.
+        """
         if self._tracker.settings.read_only:
             raise ActingDisabledError("BROWSERJOBS_READ_ONLY")
-        view = await self._tracker.look(text)
-        return view, self._tracker.provider(view.seen.ref.account)
+        ref = await self._tracker.resolve(text)
+        async with self._locks.setdefault(ref, anyio.Lock()):
+            yield await self._tracker.look(text), self._tracker.provider(ref.account)
 
     async def _act(
         self, deed: Deed, view: JobView, ask: Callable[[], Awaitable[None]], there: Callable[[JobView], bool]
     ) -> Acted:
         """Ask, unless it is so already or the job is over; then look until it is so, or some seconds passed."""
-        if there(view) or view.status.final:
+
+        def settled(now: JobView) -> bool:
+            return now.status.final or (there(now) and not now.stale)
+
+        if settled(view):
             return Acted(deed, took_effect=there(view), view=view)
         trouble: BrowserJobsError | None = None
-        too_late = False
+        ours: bool | None = True
         try:
-            async with self._tracker.asking(view.seen.ref.account):
+            async with self._tracker.asking(view.seen.ref.account, seconds=ASK_SECONDS):
                 await ask()
         except ConflictError:
             # Somebody else was faster: all the same for what is so now, but not for whose answer it was.
-            too_late = deed == "answer"
+            ours = deed != "answer"
         except LOST as error:
-            trouble = error
-        deadline = anyio.current_time() + VERIFY_SECONDS
-        while True:
-            view = await self._tracker.look(str(view.seen.ref), spacing=0)
-            if there(view) or view.status.final or anyio.current_time() >= deadline:
-                break
-            await anyio.sleep(VERIFY_SPACING)
-        if trouble and not there(view) and not view.status.final:
-            raise trouble
-        happened = there(view) and not too_late
-        return Acted(deed, took_effect=None if view.stale and not happened else happened, view=view)
+            # And so somebody else may have been.
+            trouble, ours = error, None if deed == "answer" else True
+        # What was seen before tells nothing any more.
+        view = replace(view, stale=True)
+        with anyio.move_on_after(VERIFY_SECONDS):
+            while True:
+                view = await self._now(view)
+                if settled(view):
+                    break
+                await anyio.sleep(VERIFY_SPACING)
+        if settled(view):
+            return Acted(deed, took_effect=there(view) and ours, view=view)
+        if trouble:
+            raise self._unknown(view.seen.ref.account) if view.stale else trouble
+        return Acted(deed, took_effect=None if view.stale else False, view=view)
+
+    async def _now(self, view: JobView) -> JobView:
+        """How the job is now or, where that is refused too, how it was."""
+        try:
+            return await self._tracker.look(str(view.seen.ref), spacing=0)
+        except BrowserJobsError as error:
+            return replace(view, stale=True, problem=error)
 
     # Starting
 
@@ -192,19 +230,20 @@ class Actor:
         """Start a job once, however often this is repeated; answers within START_SECONDS, with the id or without.
 
         It is written down first, then asked for; when the reply is lost, the provider's list is searched before
-        anything is asked again, since no provider has idempotency keys of its own.
+        anything is asked again: hardly any provider has idempotency keys of its own.
 
         Args:
             account: where.
             task: what to do, in the provider's sense; at Dari the portal.
             parameters: merged into the provider's create body.
-            key: the same key is the same start for good; without one, the same content is for a short while.
+            key: the same key is the same start for good; without one, the same content is for a short while. At most
+                KEY_CHARACTERS, since it is a part of the reference of a job whose id is not known yet.
             allowed: that the person asked for it themselves.
 
         Raises:
-            ActingDisabledError: starting is not allowed. InvalidArgumentError: no task, or a key used for another.
-            NotSupportedError: the provider cannot. UnknownOutcomeError: it cannot be told whether it started.
-            BrowserJobsError: the provider's refusal.
+            ActingDisabledError: starting is not allowed. InvalidArgumentError: no task, a key that cannot be one, or
+            one used for another task. NotSupportedError: the provider cannot. UnknownOutcomeError: it cannot be told
+            whether it started. NotSentError: it did not. BrowserJobsError: the provider's refusal.
         """
         tracker = self._tracker
         if tracker.settings.read_only:
@@ -213,6 +252,9 @@ class Actor:
             raise ActingDisabledError("BROWSERJOBS_ALLOW_START")
         if not task.strip():
             raise InvalidArgumentError("task", "must not be empty")
+        key = key.strip()
+        if len(key) > KEY_CHARACTERS or not key.isprintable():
+            raise InvalidArgumentError("idempotency_key", f"must be at most {KEY_CHARACTERS} printable characters")
         provider = tracker.provider(account)
         if not isinstance(provider, StartsJobs):
             raise _unable(provider, "start jobs")
@@ -273,6 +315,8 @@ class Actor:
                 async with self._tracker.asking(start.account, seconds=START_LIMIT) as provider:
                     job = _canonical(provider, (await ask()).id)
                 await store.finish_start(start.account, start.key, job)
+            except UnreachableError as error:
+                raise NotSentError(error.provider, error.account) from None
             except LOST:
                 starting.error = await self._after_a_lost_reply(start, task)
         except BrowserJobsError as error:

@@ -176,6 +176,14 @@ class ProviderUnavailableError(ProviderError):
         self.retry_after = retry_after
 
 
+class UnreachableError(ProviderUnavailableError):
+    """No connection came about, so the request was never sent."""
+
+
+class NotSentError(ProviderError):
+    """What somebody asked for was never sent, so it may be asked for again."""
+
+
 class UnexpectedResponseError(ProviderError):
     """An answer of a shape we do not know. `where` names fields by path or the kind of body, never its text."""
 

@@ -15,6 +15,7 @@ from .errors import (
     MalformedIdError,
     MissingKeyError,
     NoneFoundError,
+    NotSentError,
     NotSupportedError,
     PermissionDeniedError,
     UnknownAccountError,
@@ -36,7 +37,7 @@ WRONG_USAGE = (
     UnknownAccountError,
     UnknownLinkError,
 )
-NO_ANSWER = (*PASSING, AuthenticationError, PermissionDeniedError, UnknownOutcomeError)
+NO_ANSWER = (*PASSING, AuthenticationError, NotSentError, PermissionDeniedError, UnknownOutcomeError)
 
 
 class Exit(IntEnum):

@@ -35,7 +35,7 @@ GLANCE_SECONDS = 8.0
 GRACE_RETRY_SECONDS = 1.0
 START_POLL_SECONDS = 0.5
 START_LIMIT = 120.0
-"""For so long the id of a job that was asked for may still come."""
+"""A start is given up after this; Dari may wait a minute for its documents."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from mcp_browserjobs.acting import START_SECONDS, Actor
 from mcp_browserjobs.errors import (
     ActingDisabledError,
     InvalidArgumentError,
+    NotSentError,
     NotSupportedError,
     OutOfCreditsError,
     RefusedRequestError,
@@ -18,7 +19,8 @@ from mcp_browserjobs.errors import (
 )
 from mcp_browserjobs.jobs import EventKind, JobStatus
 from mcp_browserjobs.providers.base import InProcess
-from mcp_browserjobs.simulator.script import Ask, Finish, Queued, Script, Step
+from mcp_browserjobs.simulator import simulators
+from mcp_browserjobs.simulator.script import Ask, Fail, Finish, Outage, Queued, Script, Step
 from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.tracker import Tracker
 from tests.stage import new_world, tracker_in
@@ -87,6 +89,36 @@ async def test_an_answer_that_comes_too_late_is_told_to_have_done_nothing(world:
             await actor.answer(ref, " ")
 
 
+@pytest.mark.parametrize("provider", ["asteroid", "browserbase", "dari", "h_company"])
+async def test_an_answer_that_is_asked_for_again_while_it_is_on_its_way_is_sent_once(
+    world: World, provider: str
+) -> None:
+    class Late(InProcess):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            if request.method != "GET":
+                await anyio.sleep(8)
+            return await super().handle_async_request(request)
+
+    job = world.add(provider, ASKING)
+    ref = f"{provider}:{job.id}"
+    told: list[bool | None] = []
+    async with tracker_in(world, transport=Late) as tracker, anyio.create_task_group() as tasks:
+        actor = Actor(tracker)
+        await reach(tracker, ref, JobStatus.WAITING_FOR_INPUT)
+        question = (await tracker.look(ref)).seen.job.question
+        assert question is not None
+
+        async def answer() -> None:
+            told.append((await actor.answer(ref, "b", question_id=question.id)).took_effect)
+
+        tasks.start_soon(answer)
+        await anyio.sleep(5)
+        tasks.start_soon(answer)
+    assert told == [True, False]
+    assert len({*posts(world)}) == len(posts(world))
+    assert [words for _, words in job.answers.values()] == ["b"]
+
+
 async def test_a_provider_that_takes_no_answers_says_so(world: World) -> None:
     job = world.add("gobii", LONG)
     async with tracker_in(world) as tracker:
@@ -151,6 +183,111 @@ async def test_what_cannot_be_verified_is_neither_said_to_have_happened_nor_not_
         assert (acted.took_effect, acted.view.stale) == (None, True)
 
 
+class Losing(InProcess):
+    """Loses a command or, when it `arrives`, the reply; from then on there may be trouble for whoever looks."""
+
+    arrives = True
+    then = 0
+    lost = False
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.method == "GET":
+            if self.lost and self.then:
+                return httpx2.Response(self.then)
+            return await super().handle_async_request(request)
+        self.lost = True
+        if self.arrives:
+            await (await super().handle_async_request(request)).aclose()
+        raise httpx2.ReadError("lost", request=request)
+
+
+@pytest.mark.parametrize("then", [401, 403, 404, 429, 503])
+async def test_a_lost_reply_is_said_to_be_unknown_when_nothing_can_be_seen(world: World, then: int) -> None:
+    class Blind(Losing):
+        pass
+
+    Blind.then = then
+    job = world.add("dari", LONG)
+    async with tracker_in(world, transport=Blind) as tracker:
+        await reach(tracker, f"dari:{job.id}", JobStatus.RUNNING)
+        with pytest.raises(UnknownOutcomeError):
+            await Actor(tracker).cancel(f"dari:{job.id}")
+        assert job.cancelled_at
+
+
+async def test_a_key_that_is_refused_after_a_command_does_not_hide_that_it_was_sent(world: World) -> None:
+    class Refusing(InProcess):
+        refuses = False
+
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            if self.refuses:
+                return httpx2.Response(401)
+            self.refuses = request.method != "GET"
+            return await super().handle_async_request(request)
+
+    job = world.add("dari", LONG)
+    async with tracker_in(world, transport=Refusing) as tracker:
+        await reach(tracker, f"dari:{job.id}", JobStatus.RUNNING)
+        acted = await Actor(tracker).cancel(f"dari:{job.id}")
+        assert (acted.took_effect, acted.view.stale) == (None, True)
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_a_command_to_a_provider_that_falls_silent_ends_within_a_minute(world: World, *, before: bool) -> None:
+    class Silent(InProcess):
+        silent = False
+
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            Silent.silent = self.silent or request.method != "GET"
+            if self.silent:
+                await anyio.sleep_forever()
+            return await super().handle_async_request(request)
+
+    job = world.add("dari", LONG)
+    async with tracker_in(world, transport=Silent) as tracker:
+        await reach(tracker, f"dari:{job.id}", JobStatus.RUNNING)
+        await anyio.sleep(5)
+        Silent.silent = before
+        start = anyio.current_time()
+        with pytest.raises(UnknownOutcomeError):
+            await Actor(tracker).cancel(f"dari:{job.id}")
+        assert anyio.current_time() - start < 60
+
+
+async def test_the_last_known_state_does_not_keep_a_command_back(world: World) -> None:
+    job = world.add("dari", LONG)
+    async with tracker_in(world) as tracker:
+        await reach(tracker, f"dari:{job.id}", JobStatus.RUNNING)
+        job.pause()
+        await reach(tracker, f"dari:{job.id}", JobStatus.PAUSED)
+        job.resume()
+        await anyio.sleep(5)
+        world.trouble = Outage(0, 1e9)
+        with pytest.raises(UnknownOutcomeError):
+            await Actor(tracker).pause(f"dari:{job.id}")
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_a_lost_answer_is_not_claimed_for_somebody_else_s(world: World, *, arrives: bool) -> None:
+    job = world.add("dari", ASKING)
+    ref = f"dari:{job.id}"
+
+    class Overtaken(Losing):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            if request.method != "GET" and not arrives:
+                question = job.state().question
+                assert question is not None
+                job.answer(question.question_id, "theirs")
+            return await super().handle_async_request(request)
+
+    Overtaken.arrives = arrives
+    async with tracker_in(world, transport=Overtaken) as tracker:
+        await reach(tracker, ref, JobStatus.WAITING_FOR_INPUT)
+        acted = await Actor(tracker).answer(ref, "ours")
+        assert (acted.took_effect, acted.view.status) == (None, JobStatus.RUNNING)
+        assert [words for _, words in job.answers.values()] == ["ours" if arrives else "theirs"]
+
+
 async def test_a_finished_job_is_left_as_it_is(world: World) -> None:
     job = world.add("dari", Script(beats=(Finish("Done."),)))
     async with tracker_in(world) as tracker:
@@ -166,6 +303,23 @@ async def test_a_failure_without_our_stop_stays_a_failure(world: World) -> None:
         job.cancel()
         await anyio.sleep(2)
         assert (await tracker.look(f"dari:{job.id}")).status is JobStatus.FAILED
+
+
+@pytest.mark.parametrize("provider", ["dari", "kernel"])
+async def test_a_failure_after_a_cancel_that_was_refused_is_the_job_s_own(world: World, provider: str) -> None:
+    class Poor(InProcess):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            if request.method != "GET":
+                return httpx2.Response(402)
+            return await super().handle_async_request(request)
+
+    ref = f"{provider}:{world.add(provider, Script(beats=(Queued(), Step('Loading', 60), Fail('Broken.')))).id}"
+    async with tracker_in(world, transport=Poor) as tracker:
+        await reach(tracker, ref, JobStatus.RUNNING)
+        with pytest.raises(OutOfCreditsError):
+            await Actor(tracker).cancel(ref)
+        await anyio.sleep(120)
+        assert (await tracker.look(ref)).status is JobStatus.FAILED
 
 
 async def test_a_cancel_that_the_provider_overwrites_is_corrected_in_the_log(world: World) -> None:
@@ -323,6 +477,48 @@ async def test_a_lost_reply_without_a_list_is_said_to_be_unknown_and_never_repea
                 await actor.start("dari", "demo-org/contact_form", parameters={"a": "b"}, key="k")
             await anyio.sleep(60)
         assert len(world.jobs("dari")) == 1
+
+
+@pytest.mark.parametrize("failure", [httpx2.ConnectError, httpx2.ConnectTimeout])
+@pytest.mark.parametrize("provider", ["dari", "gobii", "browser_use_v3"])
+async def test_a_start_that_was_never_sent_may_be_asked_for_again(
+    world: World, provider: str, failure: type[httpx2.TransportError]
+) -> None:
+    class Down(InProcess):
+        down = True
+
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            if self.down:
+                raise failure("down", request=request)
+            return await super().handle_async_request(request)
+
+    task = simulators()[provider].example_task or "Buy a kettle"
+    async with tracker_in(world, transport=Down, BROWSERJOBS_ALLOW_START="1") as tracker:
+        actor = Actor(tracker)
+        with pytest.raises(NotSentError):
+            await actor.start(provider, task, parameters={}, key="k")
+        Down.down = False
+        for _ in range(2):
+            acted = await actor.start(provider, task, parameters={}, key="k")
+            assert acted.view.reference == f"{provider}:{world.jobs(provider)[0].id}"
+        assert len(world.jobs(provider)) == 1
+
+
+@pytest.mark.parametrize("key", ["a\nb", "k\u200b", "k" * 201, "\u202ek"])
+async def test_a_key_that_no_reference_can_hold_is_refused(world: World, key: str) -> None:
+    async with tracker_in(world, BROWSERJOBS_ALLOW_START="1") as tracker:
+        with pytest.raises(InvalidArgumentError):
+            await Actor(tracker).start("gobii", "Buy", parameters={}, key=key)
+        assert posts(world) == []
+
+
+async def test_blanks_around_a_key_do_not_count(world: World) -> None:
+    async with tracker_in(world, transport=Slow, BROWSERJOBS_ALLOW_START="1") as tracker:
+        Slow.seconds, Slow.loses = 6.0, False
+        acted = await Actor(tracker).start("gobii", "Buy", parameters={}, key=" k ")
+        assert (await tracker.look(acted.view.reference)).reference == f"gobii:{world.jobs('gobii')[0].id}"
+        assert (await Actor(tracker).start("gobii", "Buy", parameters={}, key="k")).took_effect
+        assert len(world.jobs("gobii")) == 1
 
 
 async def test_two_processes_that_start_the_same_at_once_start_one_run(world: World, tmp_path: Path) -> None:

@@ -1000,8 +1000,10 @@ async def test_a_start_that_came_to_nothing_is_taken_over_by_one(store: Store) -
 
 async def test_our_own_stop_is_remembered(store: Store) -> None:
     await look(store)
-    await store.mark_stopped(REF, now=later(3))
+    await store.mark_stopped(REF, at=later(3))
     assert (await look(store, job("failed"), at=9)).stopped_at == later(3)
+    await store.mark_stopped(REF, at=None)
+    assert (await look(store, job("failed"), at=12)).stopped_at is None
 
 
 async def test_a_process_is_alive_while_it_beats(store: Store) -> None:

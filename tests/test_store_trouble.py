@@ -91,7 +91,7 @@ async def test_once_there_is_room_again_everything_is_in_the_file(store: Store, 
     other = JobRef("gobii", "2")
     await look(store, told, [step("100")], cursor="100", at=1)
     await look(store, events=[step("1")], ref=other, at=1)
-    await store.mark_stopped(REF, now=later(2))
+    await store.mark_stopped(REF, at=later(2))
     await store.set_account("dari", AccountState(KeyState.WORKS, later(30), 1))
     await store.claim_start(wish("k", "c"), since=later(-1))
     await store.finish_start("dari", "k", "1")

@@ -30,12 +30,20 @@ Quirk: nothing tells costs, and no screenshots are offered; the hosts of live vi
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field, JsonValue, RootModel
 
-from ..errors import AuthenticationError, InvalidArgumentError, JobNotFoundError, ProviderError
+from ..errors import (
+    AuthenticationError,
+    InvalidArgumentError,
+    JobNotFoundError,
+    ProviderError,
+    ProviderUnavailableError,
+    UnexpectedResponseError,
+)
 from ..jobs import (
     Artifact,
     Event,
@@ -341,10 +349,13 @@ class Asteroid(Provider):
         job = await self.fetch_job(job_id)
         if job.question is None or job.question.id != question_id:
             raise self.http.conflict()
-        await self._say(job.id, answer)
-        if (await self._execution(job.id)).status == "paused_by_agent":
-            # Whoever goes on in this very moment was answered all the same.
-            await self.http.post(f"{_path(job.id)}/resume", accept=WRONG_MOMENT)
+        try:
+            await self._say(job.id, answer)
+        except (ProviderUnavailableError, UnexpectedResponseError):
+            if await self._was_answered(job.id):
+                await self._let_go(job.id)
+            raise
+        await self._let_go(job.id)
 
     async def pause_job(self, job_id: str) -> None:
         """Hold an execution that is neither over nor held."""
@@ -418,6 +429,19 @@ class Asteroid(Provider):
         reply = await self.http.post(path, body={"message": message}, reads=False)
         if reply.status != 201:
             raise self.http.unexpected("no acknowledgement")
+
+    async def _let_go(self, job_id: str) -> None:
+        """Resume what stays paused after its answer; it was answered, whatever goes wrong or goes on in this moment."""
+        with suppress(ProviderError):
+            if (await self._execution(job_id)).status == "paused_by_agent":
+                await self.http.post(f"{_path(job_id)}/resume", accept=WRONG_MOMENT)
+
+    async def _was_answered(self, job_id: str) -> bool:
+        """Whether it is seen that what was asked no longer is."""
+        try:
+            return (await self.fetch_job(job_id)).question is None
+        except ProviderError:
+            return False
 
     async def _command(self, job_id: str, verb: str) -> None:
         reply = await self.http.post(f"{_path(job_id)}/{verb}", accept=WRONG_MOMENT)

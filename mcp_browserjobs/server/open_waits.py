@@ -170,7 +170,7 @@ class OpenWaits:
         try:
             await self._actor.answer(asked.view.reference, text, question_id=asked.question.id)
         except BrowserJobsError as error:
-            log.info("an answer to a job at %s did not get there: %s", account, type(error).__name__)
+            log.info("an answer to a job at %s may not have got there: %s", account, type(error).__name__)
         except Exception:
             # Nobody waits for this, and a fault of ours must not end the process.
             log.exception("an answer to a job at %s could not be handed over", account)

@@ -63,7 +63,8 @@ def _provider_sentence(error: errors.ProviderError, tracker: Tracker) -> str:
             return f"{at} accepts the key of account {error.account} but does not let it see this{why}."
         case errors.OutOfCreditsError():
             return (
-                f"The credits or spending limit of {error.account} at {at} are used up; top up there, then try again."
+                f"The credits or spending limit of {error.account} at {at} are used up; top up there or raise the "
+                "limit, then try again."
             )
         case errors.JobNotFoundError():
             return (
@@ -82,6 +83,9 @@ def _provider_sentence(error: errors.ProviderError, tracker: Tracker) -> str:
             return (
                 f"{at} {why} now; the run itself goes on, so try again {when}{_base_url_hint(error, tracker, status)}."
             )
+        case errors.NotSentError():
+            hint = _base_url_hint(error, tracker, None)
+            return f"{at} cannot be reached now, so nothing was asked for; call again in a minute{hint}."
         case errors.UnexpectedResponseError(where=where):
             return (
                 f"{at} answered in a way that is not understood here ({where}); try again in a minute, and if it "

@@ -98,10 +98,10 @@ class Looks(Jobs):
 
         await self._write(change)
 
-    async def mark_stopped(self, ref: JobRef, *, now: datetime) -> None:
-        """Write down that we asked for the job to be stopped, before it is asked."""
+    async def mark_stopped(self, ref: JobRef, *, at: datetime | None) -> None:
+        """Write down when we asked for the job to be stopped, before it is asked; None when that came to nothing."""
         query = "UPDATE jobs SET stopped_at = ? WHERE account = ? AND id = ?"
-        await self._write(lambda: self._db.execute(query, (now.timestamp(), *ref)))
+        await self._write(lambda: self._db.execute(query, (at and at.timestamp(), *ref)))
 
     async def date_first_sight(self, ref: JobRef, at: datetime) -> None:
         """Write down anew when a job was first seen, whose start the provider does not tell: the clock was wrong."""

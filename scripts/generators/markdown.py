@@ -24,3 +24,8 @@ def filled(text: str, known: Mapping[str, str]) -> str:
         return f"<!-- {name}:start -->\n{known[name]}\n<!-- {name}:end -->"
 
     return MARKED.sub(block, text)
+
+
+def held(text: str) -> dict[str, str]:
+    """What stands between the markers of a document."""
+    return {found["name"]: found[0].partition("\n")[2].rpartition("\n")[0] for found in MARKED.finditer(text)}

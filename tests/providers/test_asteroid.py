@@ -449,6 +449,37 @@ async def test_what_stays_paused_after_its_answer_is_resumed(resumed: Any) -> No
     assert sent(routes) == [(MESSAGES, {"message": "blue"}), (RESUME, None)]
 
 
+def then(routes: Routes, path: str, answer: Any) -> None:
+    """Let this path answer otherwise once a message was sent."""
+    before = routes.answers[path]
+    later = {path: lambda _: answer if MESSAGES in routes.paths else before}
+    routes.answers = {**routes.answers, **later}
+
+
+@pytest.mark.parametrize("acknowledged", [(200, b"<html>secret"), (503, b"")])
+@pytest.mark.parametrize(("seen", "resumed"), [(ANSWERED, True), (ASKING, False), ((503, b""), False)])
+async def test_an_answer_that_came_though_nothing_acknowledged_it_lets_the_run_go_on(
+    acknowledged: Any, seen: Any, *, resumed: bool
+) -> None:
+    routes = answering(ASKING_RUN, ASKING, ASKING_RUN, user_messages=acknowledged)
+    then(routes, ACTIVITIES, seen)
+    async with opened(Asteroid, routes) as asteroid:
+        with pytest.raises((UnexpectedResponseError, ProviderUnavailableError)):
+            await asteroid.answer_question(EXECUTION, ASKED.id, "blue")
+    assert [path for path, _ in sent(routes)] == [MESSAGES, RESUME][: 1 + resumed]
+
+
+@pytest.mark.parametrize("answer", [(401, b""), (403, FORBIDDEN), (429, b""), (503, b"")])
+@pytest.mark.parametrize("path", [PATH, RESUME])
+async def test_what_goes_wrong_after_an_answer_does_not_hide_that_it_came(path: str, answer: Any) -> None:
+    routes = answering(ASKING_RUN, ASKING, ASKING_RUN)
+    routes.answers = {**routes.answers, PATH: ASKING_RUN}
+    then(routes, path, answer)
+    async with opened(Asteroid, routes) as asteroid:
+        await asteroid.answer_question(EXECUTION, ASKED.id, "blue")
+    assert sent(routes)[0] == (MESSAGES, {"message": "blue"})
+
+
 async def test_a_resume_confirms_nothing() -> None:
     """After a no, it might do what was refused."""
     routes = answering(CONFIRMING_RUN, CONFIRMING, CONFIRMING_RUN)

@@ -195,6 +195,8 @@ FAILURES: list[tuple[BrowserJobsError, str]] = [
     (errors.ProviderUnavailableError(*AT_DARI, status=503, retry_after=30), "HTTP status 503 now"),
     (errors.ProviderUnavailableError("gobii", "here"), "check GOBII_BASE_URL"),
     (errors.ProviderUnavailableError("", "dari"), "The provider cannot be reached"),
+    (errors.UnreachableError(*AT_DARI), "cannot be reached"),
+    (errors.NotSentError(*AT_DARI), "nothing was asked for"),
     (errors.UnexpectedResponseError(*AT_DARI, where="events.0.at"), "(events.0.at)"),
     (errors.ConflictError(*AT_DARI), "get_job_status"),
     (errors.RefusedRequestError(*AT_DARI), "check the arguments"),

@@ -212,7 +212,7 @@ async def test_an_answer_that_does_not_get_through_is_asked_for_once_more(
         await say(client, task, dict.fromkeys(second["inputRequests"], accept("blue")))
         answer_of(await until(client, task, *OVER))
     assert answers(job) == ["blue"]
-    assert "an answer to a job at dari did not get there: UnknownOutcomeError" in caplog.messages
+    assert "an answer to a job at dari may not have got there: UnknownOutcomeError" in caplog.messages
     assert not any("blue" in message for message in caplog.messages)
 
 

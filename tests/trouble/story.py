@@ -6,13 +6,13 @@ import logging.handlers
 import re
 import tracemalloc
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
@@ -25,6 +25,7 @@ from mcp_browserjobs.providers.base import Connections
 from mcp_browserjobs.server.app import build
 from mcp_browserjobs.simulator import application, simulators, variables
 from mcp_browserjobs.simulator.script import Finish, Queued, Script, Step
+from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.tracker import Tracker
 from tests.conftest import virtual_clock
 from tests.server.connected import said
@@ -52,6 +53,7 @@ def script(steps: int) -> Script:
 SCRIPTS = {"through": script(6), "within": script(3), "late": script(6)}
 """The jobs: one that outlasts the trouble, one that ends meanwhile, and one that is first asked for meanwhile."""
 
+Played = TypeVar("Played")
 Log = dict[int, str]
 """The events of a job by their numbers."""
 
@@ -76,6 +78,11 @@ class Outcome:
     seconds: float = 0
     megabytes: float | None = None
     faults: list[str] = field(default_factory=list)
+
+    @property
+    def what(self) -> str:
+        """Its name, for whoever reads of its faults."""
+        return f"{self.trouble}, {self.provider}"
 
 
 @dataclass
@@ -120,23 +127,6 @@ class Story:
         """The clock of the wall, which may be wrong."""
         return virtual_clock() + self.jump
 
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Client]:
-        """A client of a real server before the wire."""
-        environment = {
-            **variables(HOST, self.world),
-            "BROWSERJOBS_STORE": ":memory:",
-            "BROWSERJOBS_WAIT_SECONDS": "1500",
-        }
-        tracker = Tracker(settings.from_environment(environment), connections=Connections(self.wire), clock=self.clock)
-        async with tracker.running():
-            server = build(tracker)
-            async with server.updates.running(), Client(server) as client:
-                yield client
-                dump = "\n".join(tracker.store._db.iterdump())
-                if KEY in dump:
-                    self.fault("the key stands in the store")
-
     def trouble_from_now_on(self, *, lasts: bool) -> None:
         """Let the trouble begin, or end."""
         if self.trouble is None:
@@ -151,7 +141,8 @@ class Story:
         """The whole story."""
         always = self.trouble is not None and self.trouble.lasts == "always"
         self.trouble_from_now_on(lasts=always)
-        async with self.connected() as client, anyio.create_task_group() as tasks:
+        with_server = connected(self.world, self.wire, self.outcome.faults, clock=self.clock)
+        async with with_server as client, anyio.create_task_group() as tasks:
             await anyio.sleep_until(BEGINS - 4)
             for name in ("through", "within"):
                 await self.ask(client, "get_job_status", job=self.jobs[name])
@@ -286,7 +277,7 @@ class Story:
             if count := getattr(outcome, what):
                 self.fault(f"{count} events {what}")
         outcome.recovered = not any("afterwards" in fault or "never" in fault for fault in outcome.faults)
-        self.judge_words()
+        outcome.faults += strange(self.told, self.wire)
 
     def judge_pace(self, name: str, expected: "Story") -> None:
         """Whether the end was noticed in time: as without trouble or, after it, within the time that it lasted."""
@@ -301,32 +292,54 @@ class Story:
         if self.ended[name] > due:
             self.fault(f"{name}: the end was noticed after {self.ended[name]:.1f} s, due was {due:.1f}")
 
-    def judge_words(self) -> None:
-        """Whether a stranger's words or the key stand where they must not."""
-        for answer in self.told.answers:
-            whole = answer.model_dump_json()
-            ours = json.dumps(_without_reported(answer.structured_content)) if answer.structured_content else whole
-            if STRANGER in ours:
-                self.fault(f"a stranger speaks: {ours[:300]}")
-            if KEY in whole:
-                self.fault("the key is told")
-            if answer.is_error and not re.fullmatch(r"[A-Z][^\n]{10,400}\.", said(answer)):
-                self.fault(f"no sentence of ours: {said(answer)[:200]}")
-            if answer.is_error and said(answer).startswith(("Error", "Something went wrong")):
-                self.fault(f"a fault of ours: {said(answer)}")
-        for message in self.told.progress:
-            if STRANGER in message:
-                self.fault("a stranger speaks in the progress")
-        for record in self.told.logged:
-            message = f"{record.getMessage()} {record.exc_info or ''}"
-            if KEY in message or (STRANGER in message and record.name.startswith("mcp_browserjobs")):
-                self.fault(f"logged: {message}")
-            if record.levelno >= logging.ERROR:
-                self.fault(f"an error of ours: {message}")
-        for request in self.wire.elsewhere:
-            self.fault(f"a request went to {request.url.host}")
-            if KEY in str(request.headers.raw) or KEY in str(request.url):
-                self.fault(f"the key went to {request.url.host}")
+
+@asynccontextmanager
+async def connected(
+    world: World, wire: Wire, faults: list[str], *, clock: Callable[[], datetime] = virtual_clock, **environ: str
+) -> AsyncIterator[Client]:
+    """A client of a real server before the wire."""
+    environment = {
+        **variables(HOST, world),
+        "BROWSERJOBS_STORE": ":memory:",
+        "BROWSERJOBS_WAIT_SECONDS": "1500",
+        **environ,
+    }
+    tracker = Tracker(settings.from_environment(environment), connections=Connections(wire), clock=clock)
+    async with tracker.running():
+        server = build(tracker)
+        async with server.updates.running(), Client(server) as client:
+            yield client
+            dump = "\n".join(tracker.store._db.iterdump())
+            if KEY in dump:
+                faults.append("the key stands in the store")
+
+
+def strange(told: Told, wire: Wire) -> Iterator[str]:
+    """Where a stranger's words or the key stand though they must not."""
+    for answer in told.answers:
+        whole = answer.model_dump_json()
+        ours = json.dumps(_without_reported(answer.structured_content)) if answer.structured_content else whole
+        if STRANGER in ours:
+            yield f"a stranger speaks: {ours[:300]}"
+        if KEY in whole:
+            yield "the key is told"
+        if answer.is_error and not re.fullmatch(r"[A-Z][^\n]{10,400}\.", said(answer)):
+            yield f"no sentence of ours: {said(answer)[:200]}"
+        if answer.is_error and said(answer).startswith(("Error", "Something went wrong")):
+            yield f"a fault of ours: {said(answer)}"
+    for message in told.progress:
+        if STRANGER in message:
+            yield "a stranger speaks in the progress"
+    for record in told.logged:
+        message = f"{record.getMessage()} {record.exc_info or ''}"
+        if KEY in message or (STRANGER in message and record.name.startswith("mcp_browserjobs")):
+            yield f"logged: {message}"
+        if record.levelno >= logging.ERROR:
+            yield f"an error of ours: {message}"
+    for request in wire.elsewhere:
+        yield f"a request went to {request.url.host}"
+        if KEY in str(request.headers.raw) or KEY in str(request.url):
+            yield f"the key went to {request.url.host}"
 
 
 @cache
@@ -362,15 +375,20 @@ def play(trouble: Trouble, provider: str, *, measured: bool = False) -> Outcome:
 def _played(provider: str, trouble: Trouble | None) -> Story:
     async def played() -> Story:
         story = Story(provider, trouble)
-        with _logged(story.told.logged):
+        with logged(story.told.logged):
             await story.play()
         return story
 
-    return anyio.run(played, backend="trio", backend_options={"clock": MockClock(autojump_threshold=0)})
+    return in_virtual_time(played)
+
+
+def in_virtual_time(play: Callable[[], Awaitable[Played]]) -> Played:
+    """Play something where nothing is waited for."""
+    return anyio.run(play, backend="trio", backend_options={"clock": MockClock(autojump_threshold=0)})
 
 
 @contextmanager
-def _logged(records: list[logging.LogRecord]) -> Iterator[None]:
+def logged(records: list[logging.LogRecord]) -> Iterator[None]:
     """Collect all that is logged meanwhile."""
     handler = logging.handlers.BufferingHandler(capacity=10**6)
     handler.buffer = records

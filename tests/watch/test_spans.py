@@ -47,7 +47,7 @@ async def test_a_look_tells_for_how_many_it_is_and_how_many_failed_before(spans:
     world = new_world()
     job = world.add("gobii", Script(beats=SLOW.beats, troubles=(Outage(5, 10),)))
     async with tracker_in(world) as tracker:
-        await tracker.wait([f"gobii:{job.id}"], seconds=20)
+        await tracker.wait([f"gobii:{job.id}"], seconds=18)
     looks = [dict(look.attributes or {}) for look in named(spans, "look")]
     assert looks[0] == {"browserjobs.account": "gobii", "browserjobs.waits": 1, "browserjobs.failures": 0}
     assert [look["browserjobs.failures"] for look in looks if look["browserjobs.failures"]] == [1, 2]

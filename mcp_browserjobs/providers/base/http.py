@@ -31,6 +31,7 @@ from ...errors import (
     RateLimitedError,
     RefusedRequestError,
     UnexpectedResponseError,
+    UnreachableError,
 )
 from ...masking import Mask
 from ...screenshots import MOST_IMAGE_BYTES, from_base64, is_image
@@ -330,6 +331,8 @@ class Http:
             raise self.refused() from None
         except PrivateAddressError:
             raise self.unexpected(NOT_FOLLOWED) from None
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
+            raise UnreachableError(access.provider, access.account) from None
         except (httpx2.HTTPError, httpx2.InvalidURL):
             raise ProviderUnavailableError(access.provider, access.account) from None
 
