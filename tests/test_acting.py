@@ -17,7 +17,7 @@ from mcp_browserjobs.errors import (
     RefusedRequestError,
     UnknownOutcomeError,
 )
-from mcp_browserjobs.jobs import EventKind, JobStatus
+from mcp_browserjobs.jobs import EventKind, FailureKind, JobStatus
 from mcp_browserjobs.providers.base import InProcess
 from mcp_browserjobs.simulator import simulators
 from mcp_browserjobs.simulator.script import Ask, Fail, Finish, Outage, Queued, Script, Step
@@ -161,6 +161,18 @@ async def test_a_cancel_is_verified_and_may_be_repeated(world: World, provider: 
             acted = await actor.cancel(ref)
             assert (acted.asked, acted.took_effect, acted.view.status) == ("cancel", True, JobStatus.CANCELLED)
         assert len(posts(world)) == 1
+
+
+@pytest.mark.parametrize("provider", ["dari", "kernel"])
+async def test_our_own_stop_is_why_it_failed_where_the_provider_knows_no_other_word(
+    world: World, provider: str
+) -> None:
+    ref = f"{provider}:{world.add(provider, LONG).id}"
+    async with tracker_in(world) as tracker:
+        await reach(tracker, ref, JobStatus.RUNNING)
+        acted = await Actor(tracker).cancel(ref)
+        job = acted.view.seen.job
+        assert (job.status, job.failure) == (JobStatus.CANCELLED, FailureKind.STOPPED_BY_USER)
 
 
 class Deaf(InProcess):

@@ -19,7 +19,7 @@ from mcp_browserjobs.jobs import (
     Question,
 )
 from mcp_browserjobs.providers.base import Connections
-from mcp_browserjobs.reported import REMOVED_LINK, TEXT_CHARACTERS
+from mcp_browserjobs.reported import OPTION_CHARACTERS, REMOVED_LINK, TEXT_CHARACTERS
 from mcp_browserjobs.settings import from_environment
 from mcp_browserjobs.tracker import Tracker
 from mcp_browserjobs.watch.look import fit, fit_event, fit_row
@@ -65,6 +65,16 @@ def test_a_question_and_its_options_are_made_fit() -> None:
     assert question == Question(id="q", text=WITHOUT_BOTH, options=(WITHOUT_BOTH, "b"))
 
 
+def test_options_are_short_and_ids_clean() -> None:
+    question = fit(a_job(question=Question(id="q\u200b1", text="?", options=("x" * 9999,))), HOSTS).question
+    assert question == Question(id="q1", text="?", options=("x" * (OPTION_CHARACTERS - 1) + "…",))
+
+
+@pytest.mark.parametrize(("session", "kept"), [("1f0a-2", "1f0a-2"), ("a b", ""), ("x" * 101, "")])
+def test_a_session_is_kept_when_a_sentence_may_name_it(session: str, kept: str) -> None:
+    assert fit(a_job(session=session), HOSTS).session == kept
+
+
 def test_an_event_is_made_fit() -> None:
     spoiled = Event(key="1", kind=EventKind.STEP, reported={"text": SPOILED})
     assert fit_event(spoiled, HOSTS, [KNOWN]).reported == {"text": WITHOUT_BOTH}
@@ -79,7 +89,7 @@ def test_a_result_is_left_as_it_is() -> None:
 @pytest.mark.parametrize(("state", "left"), [("running", {"downloads", "live_view"}), ("completed", {"downloads"})])
 async def test_what_was_told_of_once_is_there_without_being_told_again(state: str, left: set[str]) -> None:
     """H tells of files and of the live view in events, each of which is read once."""
-    session = documented("h_company/session_running")
+    session = documented("h_company/session_running") | {"agent_view_url": None}
     ref = JobRef("h_company", session["id"])
     path = f"/api/v2/sessions/{ref.id}"
     routes = Routes({path: session, f"{path}/changes": documented("h_company/changes")})
@@ -89,7 +99,9 @@ async def test_what_was_told_of_once_is_there_without_being_told_again(state: st
     async with tracker.running():
         first = await tracker.look(str(ref))
         assert {"downloads", "live_view"} <= first.seen.job.has
-        routes.answers = {path: documented(f"h_company/session_{state}"), f"{path}/changes": (204, b"")}
+        assert (await tracker.look("https://live.example/view/8f0c")).reference == str(ref)
+        ended = documented(f"h_company/session_{state}") | {"agent_view_url": None}
+        routes.answers = {path: ended, f"{path}/changes": (204, b"")}
         await anyio.sleep(5)
         seen = (await tracker.look(str(ref))).seen
         assert seen.job.has & {"downloads", "live_view"} == left

@@ -73,8 +73,9 @@ async def test_the_loop_ends_with_the_last_of_several(world: World) -> None:
         assert tracker.watched == 0
 
 
-async def test_the_loop_ends_when_the_job_does(world: World) -> None:
-    ref = start(world, Script())
+@pytest.mark.parametrize("provider", ["dari", "gobii"])
+async def test_the_loop_ends_when_the_job_does(world: World, provider: str) -> None:
+    ref = start(world, Script(), provider)
     async with tracker_in(world) as tracker, tracker.watching(ref, followed=True) as watch:
         await until_ended(watch)
         asked = len(world.requests)
