@@ -7,7 +7,7 @@ import pytest
 from mcp_browserjobs import providers
 from mcp_browserjobs.jobs import EventKind, JobRef, JobStatus
 from mcp_browserjobs.providers.base import InProcess
-from mcp_browserjobs.simulator.script import Finish, Queued, Script, Step
+from mcp_browserjobs.simulator.script import Beat, Finish, Queued, Script, Step
 from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.tracker import Tracker
 from tests.stage import new_world, tracker_in
@@ -33,7 +33,7 @@ async def steps(tracker: Tracker, ref: JobRef) -> int:
 
 @pytest.mark.parametrize("provider", LOGGED)
 async def test_a_long_log_is_read_at_once_and_then_only_what_is_new(world: World, provider: str) -> None:
-    beats = (Queued(0), *(Step(f"Read page {page}.", 2) for page in range(STEPS)), Step("Waits", 1e6))
+    beats: tuple[Beat, ...] = (Queued(0), *(Step(f"Read page {page}.", 2) for page in range(STEPS)), Step("Waits", 1e6))
     ref = JobRef(provider, world.add(provider, Script(beats=beats)).id)
     await anyio.sleep(2 * STEPS + 10)
     async with tracker_in(world) as tracker:
