@@ -1,7 +1,7 @@
 """Mutates the watch and the event merge: `scripts/mutate [--minutes N] [--again PART]`.
 
 Writes the share of noticed mutants of each part to dist/mutation.json, and prints the names of those that no test
-noticed: `mutmut show NAME` in .live/mutate/work says what each changes. It works on a copy, and tries what has not been
+noticed: `mutmut show NAME` in .live/mutated says what each changes. It works on a copy, and tries what has not been
 tried since the function last changed; `--again` tries what was not noticed in one part once more, for tests that are
 new. What the type checker refuses is not tried, and counts for nothing. What is logged, decorated functions and what is
 outside of functions are not mutated.
@@ -20,7 +20,7 @@ from fnmatch import fnmatch
 from scripts.generators.project import PACKAGE, ROOT
 
 HOME = ROOT / ".live" / "mutate"
-WORK = HOME / "work"
+WORK = ROOT / ".live" / "mutated"
 FILE = ROOT / "dist" / "mutation.json"
 COPIED = ("mcp_browserjobs", "scripts", "tests", "pyproject.toml", "README.md", "CHANGELOG.md")
 TARGET = 0.9
