@@ -34,6 +34,8 @@ MOST_FEEDS = 40
 """So many jobs are told of by their providers at once, each over a connection of its own; the others are looked at."""
 MOST_LOOKS = 80
 """So many looks are under way at once, as there are not many more connections; the others would only take memory."""
+MOST_FIRST_SEEN = 1000
+"""Of so many jobs that are as old as they are known it is kept in mind when that began, by a clock that nobody sets."""
 PROVISIONAL_SECONDS = 900.0
 """For so long a cancelled job is watched on where the provider may change its mind."""
 
@@ -48,7 +50,6 @@ class Watch:
     is over, or `trouble` will not pass by itself. `due` wants a look as soon as one is allowed; `hinted` says that
     somebody tells when it is time for one. `feeds_ended` counts the feeds in a row that ended without having told
     anything, or soon; `feed_pause` follows the last one, until `feed_from` on the clock of the event loop.
-    `seen_from` is when it was seen for the first time ever, on that clock; -inf when that was before this watch.
     `askers` are the spans of those who wait.
     """
 
@@ -66,7 +67,6 @@ class Watch:
     feeds_ended: int = 0
     feed_pause: float = 0.0
     feed_from: float = -math.inf
-    seen_from: float = -math.inf
     askers: list[object] = field(default_factory=list)
     poked: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
@@ -112,6 +112,7 @@ class Watcher:
         self._feeds = 0
         self._looks = anyio.CapacityLimiter(MOST_LOOKS)
         self._watches: dict[JobRef, Watch] = {}
+        self._seen_from: dict[JobRef, float] = {}
         self._turns: WeakValueDictionary[JobRef, anyio.Lock] = WeakValueDictionary()
         self._tasks: TaskGroup | None = None
 
@@ -204,13 +205,19 @@ class Watcher:
         changed = before is None or before.revision != record.revision
         if watch := self._watches.get(record.ref):
             relieved, watch.trouble = watch.trouble, None
-            if before is None:
-                watch.seen_from = anyio.current_time()
             watch.record, watch.failures = record, 0
             if changed or relieved:
                 watch.tell()
+        if before is None:
+            self._remember_first_sight(record)
         if changed:
             self._on_change(record)
+
+    def _remember_first_sight(self, record: Record) -> None:
+        if record.begun_at is None:
+            self._seen_from[record.ref] = anyio.current_time()
+            if len(self._seen_from) > MOST_FIRST_SEEN:
+                del self._seen_from[next(iter(self._seen_from))]
 
     def _start(self, watch: Watch) -> None:
         watch.ended, watch.trouble, watch.scope = False, None, anyio.CancelScope()
@@ -375,18 +382,20 @@ class Watcher:
             await anyio.sleep(CLOCK_SECONDS)
             before, ahead = ahead, self._ahead()
             if abs(ahead - before) > CLOCK_SLACK:
-                for watch in list(self._watches.values()):
-                    with suppress(BrowserJobsError):
-                        await self._date_first_sight(watch)
+                with suppress(BrowserJobsError):
+                    await self._date_first_sights()
+                for watch in self._watches.values():
                     watch.due = True
                     watch.poke()
                     watch.feed.cancel()
 
-    async def _date_first_sight(self, watch: Watch) -> None:
-        """Correct the age of a job that was first seen by a clock that may have been wrong, if it goes by that."""
-        if watch.record and watch.record.begun_at is None and watch.seen_from > -math.inf:
-            known_for = timedelta(seconds=anyio.current_time() - watch.seen_from)
-            await self._store.date_first_sight(watch.ref, self._clock() - known_for)
+    async def _date_first_sights(self) -> None:
+        """Correct the age of jobs that were first seen by a clock that may have been wrong, where it goes by that."""
+        for ref, since in list(self._seen_from.items()):
+            known_for = timedelta(seconds=anyio.current_time() - since)
+            record = await self._store.load(ref)
+            if record and record.begun_at is None:
+                await self._store.date_first_sight(ref, self._clock() - known_for)
 
     def _ahead(self) -> float:
         """By how much the clock of the wall is ahead of the one that nobody sets."""

@@ -19,6 +19,7 @@ from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.store import LEASE_SECONDS, Record
 from mcp_browserjobs.tracker import Tracker
 from mcp_browserjobs.watch import look as look_module
+from mcp_browserjobs.watch import watcher as watcher_module
 from mcp_browserjobs.watch.watcher import BEAT_SECONDS, Watch
 from tests.conftest import virtual_clock
 from tests.stage import new_world, tracker_in
@@ -391,43 +392,53 @@ async def test_what_siblings_wrote_is_read_only_when_they_did(
         assert before + len(refs) <= loads
 
 
-async def test_a_clock_that_is_set_changes_no_age_that_is_told_or_was_known_before(world: World) -> None:
+async def test_a_clock_that_is_set_changes_no_age_that_is_told_or_was_known_before(
+    world: World, store_file: str
+) -> None:
     told, known = start(world), start(world, provider="hyperbrowser")
     await anyio.sleep(10)
-    jump = timedelta()
-    async with tracker_in(world, clock=lambda: virtual_clock() + jump) as tracker:
+    async with tracker_in(world, BROWSERJOBS_STORE=store_file) as tracker:
         await tracker.look(str(known))
-        await anyio.sleep(5)
-        seen = (await tracker.store.load(known), (await tracker.store.recent(10))[-1])
-        async with tracker.watching(told, followed=False), tracker.watching(known, followed=False):
-            await anyio.sleep(20)
-            first = await tracker.store.load(told)
-            jump = timedelta(hours=1)
-            await anyio.sleep(20)
-        assert first
-        for ref, before in ((told, first), (known, seen[0])):
-            after = await tracker.store.load(ref)
-            assert after
-            assert before
-            assert after.first_seen_at == before.first_seen_at
+    jump = timedelta()
+    async with tracker_in(world, clock=lambda: virtual_clock() + jump, BROWSERJOBS_STORE=store_file) as tracker:
+        await tracker.look(str(told))
+        await anyio.sleep(20)
+        before = [await tracker.store.load(ref) for ref in (told, known)]
+        jump = timedelta(hours=1)
+        await anyio.sleep(20)
+        after = [await tracker.store.load(ref) for ref in (told, known)]
+        assert after == before
 
 
 @pytest.mark.parametrize("wrong", [timedelta(hours=-1), timedelta(days=-3650), timedelta(hours=1)], ids=str)
-async def test_a_job_first_seen_by_a_wrong_clock_gets_its_true_age(world: World, wrong: timedelta) -> None:
+@pytest.mark.parametrize("looked_at", [False, True])
+async def test_a_job_first_seen_by_a_wrong_clock_gets_its_true_age(
+    world: World, wrong: timedelta, *, looked_at: bool
+) -> None:
     """At Hyperbrowser nobody tells when a job began: it is as old as it is known."""
     ref = start(world, provider="hyperbrowser")
     await anyio.sleep(10)
     jump = wrong
-    async with (
-        tracker_in(world, clock=lambda: virtual_clock() + jump) as tracker,
-        tracker.watching(ref, followed=False) as watch,
-    ):
-        await anyio.sleep(20)
-        jump = timedelta()
-        await anyio.sleep(40)
-        assert watch.record
-        assert watch.record.age(tracker.clock()) == pytest.approx(60, abs=2)
-        assert (tracker.clock() - watch.record.checked_at).total_seconds() < 5
+    async with tracker_in(world, clock=lambda: virtual_clock() + jump) as tracker:
+        if looked_at:
+            await tracker.look(str(ref))
+        async with tracker.watching(ref, followed=False) as watch:
+            await anyio.sleep(20)
+            jump = timedelta()
+            await anyio.sleep(40)
+            assert watch.record
+            assert watch.record.age(tracker.clock()) == pytest.approx(60, abs=2)
+            assert (tracker.clock() - watch.record.checked_at).total_seconds() < 5
+
+
+async def test_of_very_many_jobs_the_first_seen_are_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher_module, "MOST_FIRST_SEEN", 2)
+    refs = [start(world, provider="hyperbrowser") for _ in range(4)]
+    async with tracker_in(world) as tracker:
+        await tracker.look(str(start(world)))
+        for ref in refs:
+            await tracker.look(str(ref))
+        assert list(tracker._watcher._seen_from) == refs[-2:]
 
 
 async def test_outside_of_running_nothing_can_be_watched(world: World) -> None:

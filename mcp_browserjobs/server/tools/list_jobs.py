@@ -32,7 +32,9 @@ def tool(tracker: Tracker) -> Tool:
     async def list_jobs(
         account: Annotated[str, Field(description="Only jobs of this account. Empty: all.")] = "",
         status: Annotated[str, Field(description="Only jobs with this status. Empty: any.")] = "",
-        cursor: Annotated[str, Field(description="next_cursor of the last answer; while there is one, there may be more jobs.")] = "",
+        cursor: Annotated[
+            str, Field(description="next_cursor of the last answer; while there is one, there may be more jobs.")
+        ] = "",
         limit: Annotated[int, Field(ge=1, le=100, description="The most jobs.")] = 20,
     ) -> Annotated[CallToolResult, ListAnswer]:
         # No Literal: some clients refuse an enumeration with an empty word in it.
