@@ -77,9 +77,8 @@ def outcomes() -> dict[str, int | None]:
 
 def of_part(part: str) -> dict[str, int | None]:
     """The mutants of a part that the type checker lets pass."""
-    return {
-        name: code for name, code in outcomes().items() if code != REFUSED and fnmatch(name, PARTS[part])
-    }  # fmt: skip
+    found = outcomes().items()
+    return {name: code for name, code in found if code != REFUSED and fnmatch(name, PARTS[part])}
 
 
 def unnoticed(part: str) -> list[str]:
