@@ -666,6 +666,12 @@ async def test_a_start_happened_when_the_provider_says_so(store: Store) -> None:
     assert [event.at for event in await log(store, JobRef("dari", "2"))] == [later(-4)]
 
 
+async def test_a_start_that_nobody_dates_happened_when_the_job_last_changed(store: Store) -> None:
+    await look(store, job("queued", created_at=later(-9)))
+    await look(store, job("running", created_at=later(-9), updated_at=later(-1)), at=5)
+    assert [event.at for event in await log(store)] == [later(-9), later(-1)]
+
+
 async def test_a_status_event_is_not_the_providers_and_never_taken_for_it(store: Store) -> None:
     await look(store, events=[step("")])
     assert len(await log(store)) == 2

@@ -1,5 +1,6 @@
 """What a look brings is made fit to be kept: no capability links, nothing that deceives, nothing too long."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
@@ -22,10 +23,11 @@ from mcp_browserjobs.providers.base import Connections
 from mcp_browserjobs.reported import OPTION_CHARACTERS, REMOVED_LINK, TEXT_CHARACTERS
 from mcp_browserjobs.settings import from_environment
 from mcp_browserjobs.tracker import Tracker
-from mcp_browserjobs.watch.look import fit, fit_event, fit_row
+from mcp_browserjobs.watch.look import EARLIEST, LATEST, fit, fit_event, fit_row
 from tests.conftest import virtual_clock
 from tests.providers.routes import Routes, documented
 
+SECOND = timedelta(seconds=1)
 HOSTS = ("live.example",)
 GUARDED = "https://a.live.example/x"
 KNOWN = "https://elsewhere.example/recording"
@@ -73,6 +75,14 @@ def test_options_are_short_and_ids_clean() -> None:
 @pytest.mark.parametrize(("session", "kept"), [("1f0a-2", "1f0a-2"), ("a b", ""), ("x" * 101, "")])
 def test_a_session_is_kept_when_a_sentence_may_name_it(session: str, kept: str) -> None:
     assert fit(a_job(session=session), HOSTS).session == kept
+
+
+@pytest.mark.parametrize(
+    ("at", "kept"),
+    [(EARLIEST, True), (EARLIEST - SECOND, False), (LATEST - SECOND, True), (LATEST, False)],
+)
+def test_a_time_before_any_job_or_after_all_is_none(at: datetime, *, kept: bool) -> None:
+    assert fit(a_job(started_at=at), HOSTS).started_at == (at if kept else None)
 
 
 def test_an_event_is_made_fit() -> None:

@@ -1,15 +1,21 @@
 """One look: all of a long log, the last events of a job that ends meanwhile, and no more requests than needed."""
 
+from datetime import timedelta
+
 import anyio
 import httpx2
 import pytest
 
 from mcp_browserjobs import providers
-from mcp_browserjobs.jobs import EventKind, JobRef, JobStatus
+from mcp_browserjobs.errors import ProviderUnavailableError, RateLimitedError
+from mcp_browserjobs.jobs import EventKind, JobRef, JobStatus, KeyState
 from mcp_browserjobs.providers.base import InProcess
-from mcp_browserjobs.simulator.script import Beat, Finish, Queued, Script, Step
+from mcp_browserjobs.simulator.script import Beat, Finish, Outage, Queued, Script, Step
 from mcp_browserjobs.simulator.world import World
+from mcp_browserjobs.store import AccountState
 from mcp_browserjobs.tracker import Tracker
+from mcp_browserjobs.watch import pace
+from mcp_browserjobs.watch.look import SPACING_SECONDS
 from tests.stage import new_world, tracker_in
 
 pytestmark = pytest.mark.anyio
@@ -71,3 +77,59 @@ async def test_the_last_events_of_a_job_that_ends_during_a_look_are_there(world:
         assert await steps(tracker, ref) >= 2
         log = await tracker.store.events(ref, after=0, limit=100)
         assert log[-1].kind is EventKind.STATUS
+
+
+@pytest.mark.parametrize("seconds", [0.5, pace.REST_LONGEST])
+async def test_an_account_that_rests_is_not_asked(world: World, seconds: float) -> None:
+    ref = JobRef("dari", world.add("dari", Script()).id)
+    async with tracker_in(world) as tracker:
+        rest_until = tracker.clock() + timedelta(seconds=seconds)
+        await tracker.store.set_account("dari", AccountState(rest_until=rest_until, strikes=1))
+        with pytest.raises(RateLimitedError) as caught:
+            await tracker._looker.look(ref)
+        assert caught.value.retry_after == seconds
+        assert world.requests == []
+
+
+@pytest.mark.parametrize("seconds", [0, -1, pace.REST_LONGEST + 1])
+async def test_a_rest_that_is_over_or_cannot_be_one_keeps_nobody_back(world: World, seconds: float) -> None:
+    ref = JobRef("dari", world.add("dari", Script()).id)
+    async with tracker_in(world) as tracker:
+        rest_until = tracker.clock() + timedelta(seconds=seconds)
+        await tracker.store.set_account("dari", AccountState(rest_until=rest_until, strikes=1))
+        await tracker._looker.look(ref)
+
+
+@pytest.mark.parametrize("key", [KeyState.UNTESTED, KeyState.REFUSED])
+async def test_a_good_answer_says_that_the_key_works_and_forgets_the_429s(world: World, key: KeyState) -> None:
+    ref = JobRef("dari", world.add("dari", Script()).id)
+    async with tracker_in(world) as tracker:
+        await tracker.store.set_account("dari", AccountState(key, strikes=3))
+        await tracker._looker.look(ref)
+        assert await tracker.store.account("dari") == AccountState(KeyState.WORKS)
+
+
+async def test_a_good_answer_says_nothing_against_what_was_found_out_meanwhile(world: World) -> None:
+    class Meanwhile(InProcess):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            await tracker.store.set_account("dari", found_out)
+            return await super().handle_async_request(request)
+
+    ref = JobRef("dari", world.add("dari", Script()).id)
+    async with tracker_in(world, transport=Meanwhile) as tracker:
+        found_out = AccountState(KeyState.REFUSED, rest_until=tracker.clock() + timedelta(seconds=60), strikes=2)
+        await tracker._looker.look(ref)
+        assert await tracker.store.account("dari") == found_out
+
+
+async def test_a_failure_is_shared_by_who_asks_at_the_same_moment(world: World) -> None:
+    ref = JobRef("dari", world.add("dari", Script(troubles=(Outage(0, 100),))).id)
+    async with tracker_in(world) as tracker:
+        for _ in range(3):
+            with pytest.raises(ProviderUnavailableError):
+                await tracker._looker.look(ref)
+        assert len(world.requests) == 1
+        await anyio.sleep(SPACING_SECONDS)
+        with pytest.raises(ProviderUnavailableError):
+            await tracker._looker.look(ref)
+        assert len(world.requests) == 2
