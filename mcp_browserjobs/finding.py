@@ -34,6 +34,8 @@ GLANCE_SECONDS = 8.0
 """Who asks time and again is not kept longer than this."""
 GRACE_RETRY_SECONDS = 1.0
 START_POLL_SECONDS = 0.5
+BEGUN_SECONDS = GLANCE_SECONDS - 2 * START_POLL_SECONDS
+"""So long the id of a start is waited for, so that a glance can still tell what is the matter with it."""
 START_LIMIT = 120.0
 """A start is given up after this; Dari may wait a minute for its documents."""
 
@@ -102,7 +104,7 @@ class Finder:
         if not meaning.start:
             return meaning
         account, key = meaning.start
-        deadline = anyio.current_time() + GLANCE_SECONDS
+        deadline = anyio.current_time() + BEGUN_SECONDS
         while (start := await self._store.start(account, key)) and start.job is None:
             if anyio.current_time() >= deadline:
                 under_way = (self._clock() - start.asked_at).total_seconds() < START_LIMIT

@@ -25,7 +25,7 @@ from .errors import (
     UnknownAccountError,
 )
 from .finding import Finder
-from .jobs import FailureKind, JobRef, JobRow, KeyState, Link
+from .jobs import FailureKind, JobRef, JobRow, JobStatus, KeyState, Link
 from .listing import Listing, Place
 from .providers.base import (
     Access,
@@ -436,7 +436,10 @@ class Tracker:
     async def _note(self, account: str, row: JobRow, asked_at: datetime) -> None:
         """Take note of a job that a provider's list shows."""
         before = await self.store.load(JobRef(account, row.id))
-        row = fit_row(row, providers.load(self.accounts[account].provider).capability_hosts)
+        provider = providers.load(self.accounts[account].provider)
+        row = fit_row(row, provider.capability_hosts)
+        if before and before.stopped_at and provider.stop_reads_as_failure and row.status is JobStatus.FAILED:
+            row = row.model_copy(update={"status": JobStatus.CANCELLED})
         self._recorded(before, await self.store.record_row(account, row, asked_at=asked_at, now=self.clock()))
 
     async def recent(self, limit: int) -> list[Record]:

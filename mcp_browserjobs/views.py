@@ -59,6 +59,9 @@ class JobView:
 
     def settles(self, until: Until, before: int) -> bool:
         """Whether nobody need wait for it any more; `before` is how many events it had when the wait began."""
+        if self.record and self.record.detailed_at is None and self.problem is None:
+            # A list told the word; what comes with it is still to be read.
+            return False
         if self.will_not_pass or self.status.final:
             return True
         if until == "result":
@@ -70,7 +73,9 @@ class JobView:
 
 def enough(settled: Sequence[JobView], of: int, need: Need) -> bool:
     """Whether a wait for so many jobs is done, now that these have settled."""
-    return len(settled) == of or (need == "any" and not all(view.will_not_pass for view in settled))
+    return len(settled) == of or (
+        need == "any" and any(view.status.final or not view.will_not_pass for view in settled)
+    )
 
 
 def hopeless(views: Sequence[JobView]) -> BrowserJobsError | None:

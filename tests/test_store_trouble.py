@@ -314,3 +314,25 @@ async def test_a_look_that_saw_the_same_overtakes_nobody(store: Store) -> None:
     before = await look(store, events=[step("1")])
     await look(store, events=[step("1")], at=5, over=before.revision)
     assert (await look(store, job("completed"), at=6, over=before.revision)).job.status is JobStatus.COMPLETED
+
+
+async def test_a_start_that_was_taken_over_meanwhile_stays_so(store: Store) -> None:
+    claimed = await store.claim_start(wish("k", "c"), since=later(-1))
+    await leave(store)
+    assert await store.retake_start(claimed, "new", now=later(500))
+    assert await store.come_back()
+    start = await store.start("dari", "k")
+    assert start
+    assert (start.process, start.asked_at) == ("new", later(500))
+
+
+async def test_our_own_stop_is_taken_along_though_a_sibling_saw_more(store: Store, path: Path) -> None:
+    await leave(store)
+    with closing(Store(str(path))) as sibling:
+        await store.mark_stopped(REF, at=later(2))
+        numbered = [step(str(number), "x" * 500) for number in range(1, 110)]
+        await look(sibling, job("running"), numbered, cursor="109", at=5)
+        assert await store.come_back()
+        record = await store.load(REF)
+        assert record
+        assert record.stopped_at == later(2)

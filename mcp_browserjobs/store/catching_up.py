@@ -40,6 +40,11 @@ STATEMENTS = (
         changed_at = excluded.changed_at, checked_at = excluded.checked_at, detailed_at = excluded.detailed_at,
         stopped_at = coalesce(excluded.stopped_at, stopped_at)
     """,
+    """
+    UPDATE kept.jobs SET stopped_at = (
+        SELECT stopped_at FROM main.jobs AS ours WHERE ours.account = kept.jobs.account AND ours.id = kept.jobs.id
+    ) WHERE (account, id) IN (SELECT account, id FROM main.jobs WHERE stopped_at IS NOT NULL)
+    """,
     f"""
     INSERT INTO kept.events (job, seq, at, kind, reported, provider_key, digest)
     SELECT theirs.key, seq, at, kind, reported, provider_key, digest
@@ -63,7 +68,10 @@ STATEMENTS = (
     """,
     """
     INSERT INTO kept.starts SELECT * FROM main.starts WHERE true
-    ON CONFLICT (account, key) DO UPDATE SET job = excluded.job WHERE job IS NULL AND content = excluded.content
+    ON CONFLICT (account, key) DO UPDATE SET
+        job = excluded.job, asked_at = excluded.asked_at, process = excluded.process
+        WHERE job IS NULL AND content = excluded.content
+            AND (excluded.job IS NOT NULL OR excluded.asked_at > asked_at)
     """,
     """
     INSERT INTO kept.tasks SELECT * FROM main.tasks WHERE true

@@ -110,6 +110,8 @@ class Looks(Jobs):
 
     def _check_revision(self, ref: JobRef, over: int | None) -> None:
         row = self._db.execute("SELECT revision FROM jobs WHERE account = ? AND id = ?", ref).fetchone()
+        if over and row is None:
+            raise OvertakenError(None)
         if row and over not in (None, row["revision"]) and (stands := self._load(ref)):
             raise OvertakenError(stands)
 

@@ -106,10 +106,13 @@ Position = tuple[float, int]
 
 
 class OvertakenError(Exception):
-    """A look is not written down, since the job has changed while it was made; `record` is what stands there."""
+    """A look is not written down, since the job has changed while it was made.
 
-    def __init__(self, record: Record) -> None:
-        super().__init__(record.ref)
+    `record` is what stands there, None when the store has lost the job.
+    """
+
+    def __init__(self, record: Record | None) -> None:
+        super().__init__(record and record.ref)
         self.record = record
 
 

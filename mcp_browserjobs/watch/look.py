@@ -270,8 +270,15 @@ class Looker:
                 if job is None or words - {job.provider_status}:
                     job = await provider.fetch_job(locator)
                 with suppress(OvertakenError):
-                    looked = await self._write(provider, job, ref, record, locator, told_in(changes))
+                    looked = await self._write(
+                        provider, job, ref, record, locator, told_in(changes) if record else None
+                    )
         self._on_record(record, looked)
+
+    async def _was_stopped(self, ref: JobRef) -> bool:
+        """Whether we asked for the job to be stopped, perhaps while the look was on its way."""
+        stands = await self._store.load(ref)
+        return stands is not None and stands.stopped_at is not None
 
     async def _ask_anew(
         self, provider: Provider, ref: JobRef, record: Record | None, locator: str, *, followed: bool, thrifty: bool
@@ -282,7 +289,7 @@ class Looker:
                 return await self._ask(provider, ref, record, locator, followed=followed, thrifty=thrifty)
             except OvertakenError as overtaken:
                 record = overtaken.record
-                if record.detailed_at:
+                if record and record.detailed_at:
                     return record
 
     async def _ask(
@@ -331,7 +338,7 @@ class Looker:
         events, links, cursor = list(job.events), job.links, record.cursor if record else None
         if whole and isinstance(provider, ReportsEvents | StreamsChanges):
             ended = job.status.final and not (record and record.job.status.final)
-            once_more = page is not None and ended
+            once_more, more = page is not None and ended, False
             since = anyio.current_time()
             for _ in range(EVENT_PAGES):
                 try:
@@ -339,15 +346,18 @@ class Looker:
                 except PASSING:
                     if not events:
                         raise
+                    more = False
                     break
                 events += page.events
                 links += page.links
-                cursor = page.cursor or cursor
+                cursor, more = page.cursor or cursor, page.has_more
                 if not (page.has_more or once_more) or anyio.current_time() - since > EVENT_SECONDS:
                     break
                 once_more = False
                 page = None
-        if record and record.stopped_at and provider.stop_reads_as_failure and job.status is JobStatus.FAILED:
+            # Who goes by that would take the log for whole: the next look reads on, as long as that brings it further.
+            whole = not (job.status.final and more and cursor != (record.cursor if record else None))
+        if provider.stop_reads_as_failure and job.status is JobStatus.FAILED and await self._was_stopped(ref):
             job = job.model_copy(update={"status": JobStatus.CANCELLED, "failure": FailureKind.STOPPED_BY_USER})
         # What was told of once is there without being told again.
         lasting: set[Artifact] = {"downloads"} if job.status.final else {"downloads", "live_view"}

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ MOST_LOOKS = 80
 """So many looks are under way at once, as there are not many more connections; the others would only take memory."""
 MOST_FIRST_SEEN = 1000
 """Of so many jobs that are as old as they are known it is kept in mind when that began, by a clock that nobody sets."""
+MOST_LOOKS_AT_ONE = 60
+"""So many of them at one account: one that hangs must not hold up the others."""
 PROVISIONAL_SECONDS = 900.0
 """For so long a cancelled job is watched on where the provider may change its mind."""
 
@@ -111,6 +114,7 @@ class Watcher:
         self._errands = 0
         self._feeds = 0
         self._looks = anyio.CapacityLimiter(MOST_LOOKS)
+        self._looks_at: dict[str, anyio.CapacityLimiter] = defaultdict(lambda: anyio.CapacityLimiter(MOST_LOOKS_AT_ONE))
         self._watches: dict[JobRef, Watch] = {}
         self._seen_from: dict[JobRef, float] = {}
         self._turns: WeakValueDictionary[JobRef, anyio.Lock] = WeakValueDictionary()
@@ -208,10 +212,20 @@ class Watcher:
             watch.record, watch.failures = record, 0
             if changed or relieved:
                 watch.tell()
+            self._go_on(watch, record)
         if before is None:
             self._remember_first_sight(record)
         if changed:
             self._on_change(record)
+
+    def _go_on(self, watch: Watch, record: Record) -> None:
+        """Look on at a job that is not over after all, and at once where somebody else told no more than its status."""
+        if record.detailed_at is None:
+            watch.due = True
+            watch.poke()
+            watch.feed.cancel()
+        if watch.ended and not self.is_over(record):
+            self._start(watch)
 
     def _remember_first_sight(self, record: Record) -> None:
         if record.begun_at is None:
@@ -271,7 +285,7 @@ class Watcher:
                 continue
             watch.tried_at, watch.due = self._clock(), False
             try:
-                async with self._looks:
+                async with self._looks_at[watch.ref.account], self._looks:
                     with root_span("look", self._attributes(watch), watch.askers):
                         await self._looker.look(watch.ref, followed=watch.following > 0, thrifty=True, spacing=0)
             except PASSING as trouble:
@@ -422,10 +436,13 @@ class Watcher:
         if record is None or (watch.record and record.checked_at == watch.record.checked_at):
             return
         changed = watch.record is None or watch.record.revision != record.revision
-        watch.record = record
-        if changed:
+        relieved, watch.trouble = watch.trouble, None
+        watch.record, watch.failures = record, 0
+        if changed or relieved:
             watch.tell()
             watch.poke()
+        self._go_on(watch, record)
+        if changed:
             self._on_change(record)
 
     def is_over(self, record: Record | None) -> bool:
