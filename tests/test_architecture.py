@@ -40,7 +40,7 @@ ROOMS = {
     "listing": "jobs errors providers store views",
     "tracker": "jobs errors reported masking tally diagnosis images providers store settings views watch finding"
     " waiting listing",
-    "acting": "jobs errors reported providers store views watch tracker",
+    "acting": "jobs errors reported providers store views watch finding tracker",
     "deliveries": "jobs errors providers settings tracker",
     "server": "jobs errors reported logs diagnosis images providers store settings references views watch tracker"
     " acting deliveries",
