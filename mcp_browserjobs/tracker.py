@@ -435,10 +435,10 @@ class Tracker:
 
     async def _note(self, account: str, row: JobRow, asked_at: datetime) -> None:
         """Take note of a job that a provider's list shows."""
-        before = await self.store.load(JobRef(account, row.id))
-        provider = providers.load(self.accounts[account].provider)
+        ref, provider = JobRef(account, row.id), self.provider(account)
+        before = await self.store.load(ref)
         row = fit_row(row, provider.capability_hosts)
-        if before and before.stopped_at and provider.stop_reads_as_failure and row.status is JobStatus.FAILED:
+        if await self._looker.is_our_stop(provider, ref, row.status):
             row = row.model_copy(update={"status": JobStatus.CANCELLED})
         self._recorded(before, await self.store.record_row(account, row, asked_at=asked_at, now=self.clock()))
 

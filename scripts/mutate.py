@@ -136,11 +136,12 @@ def main() -> None:
     copy()
     run(unnoticed(chosen.again) if chosen.again else [], chosen.minutes)
     FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(json.dumps({"rows": [*rows()]}, indent=2) + "\n", encoding="utf-8")
+    table = [*rows()]
+    FILE.write_text(json.dumps({"rows": table}, indent=2) + "\n", encoding="utf-8")
     for part in PARTS:
         for name in unnoticed(part):
             sys.stdout.write(f"not noticed: {name}\n")
-    for row in rows():
+    for row in table:
         sys.stdout.write(f"{row['what']}: {row['figure']}\n")
 
 

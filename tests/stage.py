@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from mcp_browserjobs import settings
+from mcp_browserjobs.jobs import EventKind, JobRef
 from mcp_browserjobs.providers.base import Connections, InProcess
 from mcp_browserjobs.simulator import application, variables
 from mcp_browserjobs.simulator.world import World
@@ -17,6 +18,12 @@ HOST = "http://providers.example"
 def new_world(**switches: object) -> World:
     """Pretend providers on the virtual clock."""
     return World(clock=virtual_clock, **switches)  # type: ignore[arg-type]
+
+
+async def statuses_of(tracker: Tracker, ref: JobRef) -> list[object]:
+    """All statuses that a job's log tells of."""
+    log = await tracker.store.events(ref, after=0, limit=200)
+    return [event.reported["status"] for event in log if event.kind is EventKind.STATUS]
 
 
 @asynccontextmanager

@@ -275,8 +275,13 @@ class Looker:
                     )
         self._on_record(record, looked)
 
-    async def _was_stopped(self, ref: JobRef) -> bool:
-        """Whether we asked for the job to be stopped, perhaps while the look was on its way."""
+    async def is_our_stop(self, provider: Provider, ref: JobRef, status: JobStatus) -> bool:
+        """Whether a failure is our own stop, where the provider has no other word for that.
+
+        We may have asked for it while the look was on its way.
+        """
+        if not (provider.stop_reads_as_failure and status is JobStatus.FAILED):
+            return False
         stands = await self._store.load(ref)
         return stands is not None and stands.stopped_at is not None
 
@@ -357,7 +362,7 @@ class Looker:
                 page = None
             # Who goes by that would take the log for whole: the next look reads on, as long as that brings it further.
             whole = not (job.status.final and more and cursor != (record.cursor if record else None))
-        if provider.stop_reads_as_failure and job.status is JobStatus.FAILED and await self._was_stopped(ref):
+        if await self.is_our_stop(provider, ref, job.status):
             job = job.model_copy(update={"status": JobStatus.CANCELLED, "failure": FailureKind.STOPPED_BY_USER})
         # What was told of once is there without being told again.
         lasting: set[Artifact] = {"downloads"} if job.status.final else {"downloads", "live_view"}

@@ -208,24 +208,28 @@ class Watcher:
         """Take note of what a look of this process wrote down, and what stood there before."""
         changed = before is None or before.revision != record.revision
         if watch := self._watches.get(record.ref):
-            relieved, watch.trouble = watch.trouble, None
-            watch.record, watch.failures = record, 0
-            if changed or relieved:
-                watch.tell()
-            self._go_on(watch, record)
+            self._take_in_record(watch, record, changed=changed)
         if before is None:
             self._remember_first_sight(record)
         if changed:
             self._on_change(record)
 
-    def _go_on(self, watch: Watch, record: Record) -> None:
-        """Look on at a job that is not over after all, and at once where somebody else told no more than its status."""
+    def _take_in_record(self, watch: Watch, record: Record, *, changed: bool) -> bool:
+        """Take in what was seen, whoever looked, and say whether that was news to those who wait.
+
+        A job that is not over after all is looked at on, and at once where somebody told no more than its status.
+        """
+        relieved, watch.trouble = watch.trouble is not None, None
+        watch.record, watch.failures = record, 0
+        if changed or relieved:
+            watch.tell()
         if record.detailed_at is None:
             watch.due = True
             watch.poke()
             watch.feed.cancel()
         if watch.ended and not self.is_over(record):
             self._start(watch)
+        return changed or relieved
 
     def _remember_first_sight(self, record: Record) -> None:
         if record.begun_at is None:
@@ -436,12 +440,8 @@ class Watcher:
         if record is None or (watch.record and record.checked_at == watch.record.checked_at):
             return
         changed = watch.record is None or watch.record.revision != record.revision
-        relieved, watch.trouble = watch.trouble, None
-        watch.record, watch.failures = record, 0
-        if changed or relieved:
-            watch.tell()
+        if self._take_in_record(watch, record, changed=changed):
             watch.poke()
-        self._go_on(watch, record)
         if changed:
             self._on_change(record)
 

@@ -1,7 +1,6 @@
 """Waits and watches that something else comes between: lists, siblings, stops, damage, other accounts."""
 
 import sqlite3
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -16,11 +15,10 @@ from mcp_browserjobs.providers.base import InProcess
 from mcp_browserjobs.simulator.script import Beat, Finish, Queued, Script, Step
 from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.store import Start
-from mcp_browserjobs.tracker import Tracker
 from mcp_browserjobs.views import JobView
 from mcp_browserjobs.watch import look as look_module
 from tests.conftest import virtual_clock
-from tests.stage import new_world, tracker_in
+from tests.stage import new_world, statuses_of, tracker_in
 
 pytestmark = pytest.mark.anyio
 
@@ -34,17 +32,6 @@ LISTING = [name for name in providers.names() if "list_jobs" in providers.abilit
 @pytest.fixture
 def world() -> World:
     return new_world(retired=False)
-
-
-@pytest.fixture
-def store_file(tmp_path: Path) -> str:
-    return str(tmp_path / "jobs.sqlite3")
-
-
-async def told(tracker: Tracker, ref: JobRef) -> list[object]:
-    """The statuses of the log."""
-    log = await tracker.store.events(ref, after=0, limit=200)
-    return [event.reported["status"] for event in log if event.kind is EventKind.STATUS]
 
 
 @pytest.mark.parametrize("provider", LISTING)
@@ -90,7 +77,7 @@ async def test_a_job_that_runs_again_is_watched_on(world: World) -> None:
         job.script = Script(beats=(Queued(0), Step("One", 10), Step("Two", 100), Finish("y")))
         assert (await tracker.look(str(ref))).status is JobStatus.RUNNING
         await anyio.sleep(400)
-        assert await told(tracker, ref) == ["running", "completed", "running", "completed"]
+        assert await statuses_of(tracker, ref) == ["running", "completed", "running", "completed"]
 
 
 async def test_a_watch_goes_on_once_the_key_works_again(world: World) -> None:
@@ -144,7 +131,7 @@ async def test_our_own_stop_is_no_failure_to_a_look_that_is_under_way(
         await anyio.sleep(20 + offset)
         await Actor(stopping).cancel(str(ref))
         await anyio.sleep(60)
-        assert await told(stopping, ref) == ["running", "cancelled"]
+        assert await statuses_of(stopping, ref) == ["running", "cancelled"]
     assert [view.status for view in ends] == [JobStatus.CANCELLED]
 
 
@@ -162,7 +149,7 @@ async def test_our_own_stop_is_no_failure_to_a_list(world: World, monkeypatch: p
 
         monkeypatch.setattr(provider, "cancel_job", stop_and_list)
         await Actor(tracker).cancel(str(ref))
-        assert await told(tracker, ref) == ["running", "cancelled"]
+        assert await statuses_of(tracker, ref) == ["running", "cancelled"]
 
 
 @pytest.mark.parametrize("watched", [True, False])

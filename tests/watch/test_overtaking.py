@@ -1,7 +1,6 @@
 """Processes that look at one job at the same time: what is newer stays, and nothing is told back and forth."""
 
 from functools import partial
-from pathlib import Path
 
 import anyio
 import httpx2
@@ -12,8 +11,7 @@ from mcp_browserjobs.jobs import Event, EventKind, JobRef, JobStatus
 from mcp_browserjobs.providers.base import InProcess
 from mcp_browserjobs.simulator.script import FOREVER, Finish, Queued, Script, Stall, Step
 from mcp_browserjobs.simulator.world import World
-from mcp_browserjobs.tracker import Tracker
-from tests.stage import new_world, tracker_in
+from tests.stage import new_world, statuses_of, tracker_in
 
 pytestmark = pytest.mark.anyio
 
@@ -35,17 +33,6 @@ def world() -> World:
     return new_world()
 
 
-@pytest.fixture
-def store_file(tmp_path: Path) -> str:
-    return str(tmp_path / "jobs.sqlite3")
-
-
-async def statuses(tracker: Tracker, ref: JobRef) -> list[object]:
-    """All statuses that the log tells of."""
-    log = await tracker.store.events(ref, after=0, limit=200)
-    return [event.reported["status"] for event in log if event.kind is EventKind.STATUS]
-
-
 @pytest.mark.parametrize("provider", ["dari", "gobii", "browser_use", "skyvern", "hyperbrowser"])
 @pytest.mark.parametrize("followed", [True, False])
 async def test_an_answer_that_comes_late_is_not_written_over_a_newer_one(
@@ -64,7 +51,7 @@ async def test_an_answer_that_comes_late_is_not_written_over_a_newer_one(
             await anyio.sleep(5)
             assert (await other.look(str(ref))).status is JobStatus.COMPLETED
             await anyio.sleep(2 * SLOW_SECONDS)
-        assert await statuses(other, ref) == ["running", "completed"]
+        assert await statuses_of(other, ref) == ["running", "completed"]
 
 
 async def test_two_that_see_a_new_job_at_once_write_it_down_once(world: World, store_file: str) -> None:
@@ -99,7 +86,7 @@ async def test_a_look_that_only_a_bare_word_overtook_is_made_again(world: World,
         record = await late.store.load(ref)
         assert record
         assert record.detailed_at
-        assert await statuses(late, ref) == ["queued", "running"]
+        assert await statuses_of(late, ref) == ["queued", "running"]
 
 
 @pytest.mark.parametrize("provider", ["gobii", "browser_use", "skyvern"])
@@ -116,7 +103,7 @@ async def test_a_list_that_comes_late_does_not_take_an_end_back(world: World, st
         await anyio.sleep(4)
         assert (await other.look(str(ref))).status is JobStatus.COMPLETED
         await anyio.sleep(2 * SLOW_SECONDS)
-        assert await statuses(late, ref) == ["running", "completed"]
+        assert await statuses_of(late, ref) == ["running", "completed"]
         assert (await other.look(str(ref))).status is JobStatus.COMPLETED
 
 

@@ -3,7 +3,6 @@
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import anyio
 import httpx2
@@ -225,11 +224,6 @@ async def test_who_takes_over_looks_at_once_where_a_feed_may_have_told_something
         await anyio.sleep(2)
         assert watch.record
         assert (other.clock() - watch.record.checked_at).total_seconds() <= 2
-
-
-@pytest.fixture
-def store_file(tmp_path: Path) -> str:
-    return str(tmp_path / "jobs.sqlite3")
 
 
 async def test_sibling_processes_share_the_looks(world: World, store_file: str) -> None:
