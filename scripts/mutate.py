@@ -116,7 +116,7 @@ def rows() -> Iterator[dict[str, object]]:
     for part in PARTS:
         mutants = of_part(part)
         tried = sum(code is not None for code in mutants.values())
-        noticed = tried - len(unnoticed(part))
+        noticed = sum(code not in (None, SURVIVED, UNCOVERED) for code in mutants.values())
         share = noticed / tried if tried else 0.0
         untried = f", {len(mutants) - tried} were not tried" if tried < len(mutants) else ""
         yield {

@@ -46,7 +46,7 @@ Optional = Annotated[T | None, WrapValidator(_absent_if_unreadable)]
 class Wire(BaseModel):
     """The base of wire models: only the fields we read, named as the provider names them."""
 
-    # Every provider is imported at start, and few of them are used.
+    # A server starts sooner, and few of the models are used by then.
     model_config = ConfigDict(defer_build=True)
 
 
