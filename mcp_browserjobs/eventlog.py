@@ -42,7 +42,7 @@ def digest(event: Event) -> str:
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def merge(known: Iterable[Known], listed: Sequence[Event], *, part: bool = False) -> Merge:
+def merge(known: Iterable[Known], listed: Sequence[Event], *, part: bool) -> Merge:
     """Tell new events from repeated, reordered and rewritten ones.
 
     Events with the provider's own id are the same when the id is. Without one, events of one key (time and

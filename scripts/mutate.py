@@ -41,8 +41,12 @@ PARTS = {
 
 
 def copy() -> None:
-    """Bring the copy up to date."""
+    """Bring the copy up to date, and have it found out anew which test runs what.
+
+    mutmut asks that of new tests alone: a function that is new would have none of the old ones.
+    """
     WORK.mkdir(parents=True, exist_ok=True)
+    (WORK / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
     for name in COPIED:
         source, goal = ROOT / name, WORK / name
         if source.is_dir():

@@ -351,7 +351,7 @@ class Looker:
                 except PASSING:
                     if not events:
                         raise
-                    more = False
+                    more = True
                     break
                 events += page.events
                 links += page.links

@@ -1,5 +1,7 @@
 """When to look again: pure arithmetic over a job's age, what it does, and what the provider asks for."""
 
+import math
+
 from ..jobs import JobStatus
 
 BRIEFEST = 1.5
@@ -56,13 +58,17 @@ def long_poll(age: float) -> float:
 
 def backoff(failures: int, retry_after: float | None, usual: float) -> float:
     """Seconds to the next look after `failures` (1, 2 ...) in a row, not shorter than the usual interval."""
-    return max(usual, retry_after or 0.0, min(BACKOFF_LONGEST, 2.0 ** min(failures, 10)))
+    return max(usual, retry_after or usual, _doubled(2.0, failures - 1, BACKOFF_LONGEST))
 
 
 def rest(strikes: int, retry_after: float | None) -> float:
     """Seconds for which an account rests after its `strikes`th (1, 2 ...) 429 in a row."""
-    wish = REST_BRIEFEST * 2 ** min(strikes - 1, 10) if retry_after is None else retry_after
+    wish = _doubled(REST_BRIEFEST, strikes - 1, REST_LONGEST) if retry_after is None else retry_after
     return min(REST_LONGEST, max(REST_BRIEFEST, wish))
+
+
+def _doubled(seconds: float, times: int, longest: float) -> float:
+    return min(longest, math.ldexp(seconds, min(times, 100)))
 
 
 class Allowance:

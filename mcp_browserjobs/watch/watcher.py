@@ -294,11 +294,10 @@ class Watcher:
                         await self._looker.look(watch.ref, followed=watch.following > 0, thrifty=True, spacing=0)
             except PASSING as trouble:
                 watch.failures += 1
-                if watch.trouble is None:
+                begins, watch.trouble = watch.trouble is None, trouble
+                if begins:
                     log.info("a watched job at %s cannot be looked at: %s", watch.ref.account, type(trouble).__name__)
-                    watch.trouble = trouble
                     watch.tell()
-                watch.trouble = trouble
 
     def _attributes(self, watch: Watch) -> Mapping[str, str | int]:
         """What a span of a look says: never which job, whose id may give access to it."""
@@ -306,8 +305,9 @@ class Watcher:
         return {"browserjobs.account": watch.ref.account, **waits}
 
     def _until_feed(self, watch: Watch) -> float:
-        """Seconds until the provider may be asked to tell by itself how the job goes on."""
-        if watch.record is None or watch.failures or not self._looker.tells(watch.ref.account):
+        """Seconds until the provider may be asked to tell by itself how a job that was read whole goes on."""
+        read = watch.record and watch.record.detailed_at
+        if not read or watch.failures or not self._looker.tells(watch.ref.account):
             return math.inf
         wait = watch.feed_from - anyio.current_time()
         return wait if wait > 0 or self._feeds < MOST_FEEDS else math.inf
@@ -353,21 +353,20 @@ class Watcher:
         """Seconds until the job's next look."""
         record, now, floor = watch.record, self._clock(), self._floor(watch.ref.account)
         if record is None:
-            usual, last = pace.BRIEFEST, watch.tried_at
+            usual = pace.BRIEFEST
         else:
             usual = pace.interval(
                 status=record.job.status,
                 # As it was at the last look: counted on until the next one, the age would make the interval longer.
                 age=record.age(record.checked_at),
-                quiet=max(0.0, (now - record.changed_at).total_seconds()),
+                quiet=(now - record.changed_at).total_seconds(),
                 followed=watch.following > 0,
                 floor=floor,
             )
             if watch.hinted and not watch.following:
                 usual = max(usual, pace.detail_interval(record.age(now)))
-            last = record.checked_at
         # What lies ahead was written down before the clock was set back.
-        asked_at = [at for at in (last, watch.tried_at if watch.failures else None) if at and at <= now]
+        asked_at = [at for at in (record and record.checked_at, watch.tried_at) if at and at <= now]
         if watch.failures and watch.tried_at:
             usual = pace.backoff(watch.failures, watch.trouble.retry_after if watch.trouble else None, usual)
         if watch.due:

@@ -313,6 +313,56 @@ async def test_after_each_break_it_is_looked_at_and_told_of_again_at_once(provid
             assert line(tracker).open == 1
 
 
+async def test_however_often_it_breaks_it_is_looked_at_and_told_of_again_at_once(world: World) -> None:
+    ref = JobRef("h_company", world.add("h_company", Script(beats=LONG)).id)
+    async with tracker_in(world, transport=Line) as tracker, tracker.watching(ref, followed=True) as watch:
+        for _ in range(5):
+            await anyio.sleep(60)
+            asked_at = line(tracker).asked_at
+            line(tracker).broken, before = True, len(asked_at)
+            while len(asked_at) == before:  # noqa: ASYNC110 - a list tells nobody that it grows
+                await anyio.sleep(0.1)
+            line(tracker).broken, broke_at = False, tracker.clock()
+            await anyio.sleep(2.5)
+            assert len(asked_at) > before + 1
+            assert watch.record
+            assert (watch.record.checked_at - broke_at).total_seconds() >= -0.1
+
+
+async def test_while_looks_fail_nothing_is_asked_to_tell_by_itself(world: World) -> None:
+    ref = JobRef("h_company", world.add("h_company", Script(beats=LONG, troubles=(Outage(50, 300),))).id)
+    async with tracker_in(world, transport=Line) as tracker, tracker.watching(ref, followed=True) as watch:
+        await anyio.sleep(70)
+        assert watch.failures
+        before = line(tracker).asked
+        await anyio.sleep_until(349)
+        assert line(tracker).asked == before
+        await anyio.sleep(65)
+        assert line(tracker).open == 1
+
+
+async def test_a_file_that_is_told_of_is_known_at_once(world: World) -> None:
+    class Handing(Line):
+        """From a minute on, an answer to a long poll has a file that the agent handed over."""
+
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            response = await super().handle_async_request(request)
+            if response.status_code == 200 and request.url.path.endswith("/changes") and anyio.current_time() > 60:
+                body = json.loads(await response.aread())
+                data = {"origin": "agent", "name": "x.csv", "url": "https://files.example/x.csv?signature=abc"}
+                body["new_events"] = [*(body.get("new_events") or []), {"type": "AttachmentEvent", "data": data}]
+                return httpx2.Response(200, json=body)
+            return response
+
+    ref = JobRef("h_company", world.add("h_company", Script(beats=LONG)).id)
+    async with tracker_in(world, transport=Handing) as tracker, tracker.watching(ref, followed=True) as watch:
+        await anyio.sleep(60)
+        assert watch.record
+        assert "downloads" not in watch.record.job.has
+        await anyio.sleep(25)
+        assert "downloads" in watch.record.job.has
+
+
 async def test_where_it_never_works_it_is_tried_ever_more_seldom(world: World) -> None:
     ref = JobRef("h_company", world.add("h_company", Script(beats=LONG)).id)
     async with tracker_in(world, transport=Line) as tracker:

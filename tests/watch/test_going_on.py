@@ -12,7 +12,7 @@ from mcp_browserjobs.acting import Actor
 from mcp_browserjobs.errors import StillStartingError, UnknownOutcomeError
 from mcp_browserjobs.jobs import EventKind, JobRef, JobStatus
 from mcp_browserjobs.providers.base import InProcess
-from mcp_browserjobs.simulator.script import Beat, Finish, Queued, Script, Step
+from mcp_browserjobs.simulator.script import Beat, Fail, Finish, Queued, Script, Step
 from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.store import Start
 from mcp_browserjobs.views import JobView
@@ -46,6 +46,7 @@ async def test_a_wait_whose_end_a_list_tells_first_has_the_result(world: World, 
         tasks.start_soon(read_list)
         waited = await tracker.wait([ref], until="result", seconds=400)
     assert waited.done
+    assert waited.seconds <= 203
     assert waited.views[0].status.final
     assert waited.views[0].seen.detailed_at is not None
     assert waited.views[0].result is not None
@@ -110,6 +111,26 @@ class Slower(InProcess):
         if request.method == "GET":
             await anyio.sleep(3)
         return await super().handle_async_request(request)
+
+
+@pytest.mark.parametrize(
+    ("provider", "last", "end"),
+    [
+        ("dari", Finish("x"), JobStatus.COMPLETED),
+        ("gobii", Fail(), JobStatus.FAILED),
+        ("dari", Fail(), JobStatus.CANCELLED),
+    ],
+)
+async def test_a_job_that_came_to_its_own_end_after_our_stop_is_told_as_what_it_is(
+    world: World, provider: str, last: Beat, end: JobStatus
+) -> None:
+    """Where the provider has no word for a stop, its failure is one."""
+    ref = JobRef(provider, world.add(provider, Script(beats=(Queued(0), Step("Loading", 20), last))).id)
+    async with tracker_in(world) as tracker:
+        await tracker.look(str(ref))
+        await tracker.store.mark_stopped(ref, at=tracker.clock())
+        await anyio.sleep(30)
+        assert (await tracker.look(str(ref))).status is end
 
 
 @pytest.mark.parametrize("offset", [number / 2 for number in range(8)])
@@ -214,6 +235,26 @@ async def test_what_a_sibling_saw_in_our_trouble_is_not_stale(world: World, stor
         await two.look(str(ref))
         await anyio.sleep(5)
     assert [(view.status, view.stale, view.problem) for view in ends] == [(JobStatus.COMPLETED, False, None)]
+
+
+async def test_what_a_sibling_saw_makes_who_follows_look_more_often(world: World, store_file: str) -> None:
+    job = world.add("dari", Script(beats=(Queued(0), Step("One", 1e6))))
+    ref = JobRef("dari", job.id)
+    async with (
+        tracker_in(world, BROWSERJOBS_STORE=store_file) as one,
+        tracker_in(world, BROWSERJOBS_STORE=store_file) as two,
+        one.watching(ref, followed=True),
+    ):
+        await anyio.sleep(3600)
+        asked = len(world.requests)
+        while len(world.requests) == asked:  # noqa: ASYNC110 - a list tells nobody that it grows
+            await anyio.sleep(1)
+        job.script = Script(beats=(Queued(0), Step("One", anyio.current_time() + 1), Step("Two", 1e6)))
+        await anyio.sleep(2)
+        await two.look(str(ref))
+        asked = len(world.requests)
+        await anyio.sleep(4)
+        assert len(world.requests) > asked
 
 
 async def test_one_of_several_counts_though_its_provider_has_forgotten_it(world: World) -> None:

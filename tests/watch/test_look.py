@@ -10,6 +10,7 @@ from mcp_browserjobs import providers
 from mcp_browserjobs.errors import ProviderUnavailableError, RateLimitedError
 from mcp_browserjobs.jobs import EventKind, JobRef, JobStatus, KeyState
 from mcp_browserjobs.providers.base import InProcess
+from mcp_browserjobs.simulator.gobii import AGENT
 from mcp_browserjobs.simulator.script import Beat, Finish, Outage, Queued, Script, Step
 from mcp_browserjobs.simulator.world import World
 from mcp_browserjobs.store import AccountState
@@ -57,6 +58,40 @@ async def test_a_long_log_is_read_at_once_and_then_only_what_is_new(world: World
             assert len(world.requests) - first < first
 
 
+async def test_a_watch_reads_only_what_is_new_of_a_long_log(world: World) -> None:
+    beats: tuple[Beat, ...] = (Queued(0), *(Step(f"Read page {page}.", 2) for page in range(STEPS)), Step("Waits", 1e6))
+    ref = JobRef("browser_use", world.add("browser_use", Script(beats=beats)).id)
+    await anyio.sleep(2 * STEPS + 10)
+    async with tracker_in(world) as tracker, tracker.watching(ref, followed=True):
+        await anyio.sleep(10)
+        assert await steps(tracker, ref) >= STEPS
+        world.requests.clear()
+        await anyio.sleep(100)
+        looks = sum(asked.path.endswith("/status") for asked in world.requests)
+        assert looks > 3
+        assert len(world.requests) <= 2 * looks + 1
+
+
+@pytest.mark.parametrize("provider", ["browser_use", "browser_use_v2"])
+async def test_a_status_word_is_kept_without_what_is_no_word_of_it(world: World, provider: str) -> None:
+    class Coloured(InProcess):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            response = await super().handle_async_request(request)
+            body = (await response.aread()).replace(b'"status":"', b'"status":"\\u001b[31m')
+            return httpx2.Response(response.status_code, content=body)
+
+    ref = JobRef(provider, world.add(provider, Script(beats=(Queued(0), Step("Waits", 1e6)))).id)
+    async with tracker_in(world, transport=Coloured) as tracker, tracker.watching(ref, followed=False) as watch:
+        await anyio.sleep(5)
+        first = watch.record
+        await anyio.sleep(100)
+        assert first
+        assert watch.record
+        assert watch.record.checked_at > first.checked_at
+        assert watch.record.revision == first.revision
+        assert watch.record.job.provider_status.isprintable()
+
+
 @pytest.mark.parametrize("provider", LOGGED)
 async def test_the_last_events_of_a_job_that_ends_during_a_look_are_there(world: World, provider: str) -> None:
     class Slow(InProcess):
@@ -77,6 +112,68 @@ async def test_the_last_events_of_a_job_that_ends_during_a_look_are_there(world:
         assert await steps(tracker, ref) >= 2
         log = await tracker.store.events(ref, after=0, limit=100)
         assert log[-1].kind is EventKind.STATUS
+
+
+@pytest.mark.parametrize("provider", LOGGED)
+async def test_trouble_amid_the_log_of_a_job_that_is_over_leaves_nothing_out(world: World, provider: str) -> None:
+    class Faltering(InProcess):
+        """Fails now and then when it is asked for a page of a log."""
+
+        pages = 0
+
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            if request.url.path.endswith(EVENTS):
+                self.pages += 1
+                if self.pages in (2, 5):
+                    return httpx2.Response(503)
+            return await super().handle_async_request(request)
+
+    beats: tuple[Beat, ...] = (Queued(0), *(Step(f"Read page {page}.", 2) for page in range(STEPS)), Finish("Read."))
+    ref = JobRef(provider, world.add(provider, Script(beats=beats)).id)
+    await anyio.sleep(2 * STEPS + 10)
+    async with tracker_in(world, transport=Faltering) as tracker:
+        waited = await tracker.wait([str(ref)], until="result", seconds=300)
+        assert waited.done
+        assert await steps(tracker, ref) >= STEPS
+
+
+@pytest.mark.parametrize("provider", LOGGED)
+async def test_a_job_and_its_log_are_asked_for_at_once(world: World, provider: str) -> None:
+    class Slow(InProcess):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            await anyio.sleep(1)
+            return await super().handle_async_request(request)
+
+    ref = JobRef(provider, world.add(provider, Script(beats=(Queued(0), Step("Waits", 1e6)))).id)
+    async with tracker_in(world, transport=Slow) as tracker, tracker.watching(ref, followed=False) as watch:
+        await watch.changed.wait()
+        assert watch.record
+        assert anyio.current_time() == 1
+
+
+@pytest.mark.parametrize("provider", providers.names())
+async def test_who_asks_again_within_a_second_shares_the_look(world: World, provider: str) -> None:
+    ref = JobRef(provider, world.add(provider, Script(beats=(Queued(0), Step("Loads", 5), Step("Waits", 1e6)))).id)
+    async with tracker_in(world) as tracker:
+        for _ in range(3):
+            await anyio.sleep(10)
+            await tracker.look(str(ref))
+            asked = len(world.requests)
+            await tracker.look(str(ref))
+            assert len(world.requests) == asked
+
+
+async def test_the_agent_of_a_task_that_was_named_once_is_asked_with_from_then_on(world: World) -> None:
+    task = world.add("gobii", Script(beats=(Queued(0), Step("Waits", 1e6))))
+    task.notes["agent"] = AGENT
+    named = f"gobii:{AGENT}/{task.id}"
+    async with tracker_in(world) as tracker:
+        await tracker.look(named)
+        for _ in range(2):
+            await anyio.sleep(10)
+            world.requests.clear()
+            await tracker.look(f"gobii:{task.id}")
+            assert all("/agents/" in asked.path for asked in world.requests)
 
 
 @pytest.mark.parametrize("seconds", [0.5, pace.REST_LONGEST])

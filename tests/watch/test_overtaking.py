@@ -1,5 +1,6 @@
 """Processes that look at one job at the same time: what is newer stays, and nothing is told back and forth."""
 
+from contextlib import AsyncExitStack
 from functools import partial
 
 import anyio
@@ -105,6 +106,29 @@ async def test_a_list_that_comes_late_does_not_take_an_end_back(world: World, st
         await anyio.sleep(2 * SLOW_SECONDS)
         assert await statuses_of(late, ref) == ["running", "completed"]
         assert (await other.look(str(ref))).status is JobStatus.COMPLETED
+
+
+@pytest.mark.parametrize("provider", ["gobii", "browser_use"])
+async def test_a_bare_word_that_comes_late_does_not_take_an_end_back(
+    world: World, store_file: str, provider: str
+) -> None:
+    ends = range(60, 72)
+    scripts = [Script(beats=(Queued(0), Step("Read it", end), Finish("Read."))) for end in ends]
+    refs = [JobRef(provider, world.add(provider, script).id) for script in scripts]
+    async with (
+        tracker_in(world, BROWSERJOBS_STORE=store_file, transport=Late) as late,
+        tracker_in(world, BROWSERJOBS_STORE=store_file) as other,
+        AsyncExitStack() as stack,
+    ):
+        for ref in refs:
+            await stack.enter_async_context(late.watching(ref, followed=False))
+        for end, ref in zip(ends, refs, strict=True):
+            await anyio.sleep_until(end)
+            while (await other.look(str(ref))).status is JobStatus.RUNNING:  # noqa: ASYNC110 - it is asked for
+                await anyio.sleep(0.2)
+        await anyio.sleep(3 * SLOW_SECONDS)
+        for ref in refs:
+            assert await statuses_of(other, ref) == ["running", "completed"]
 
 
 async def test_a_watch_that_is_left_and_taken_up_again_at_once_keeps_its_lease(world: World, store_file: str) -> None:

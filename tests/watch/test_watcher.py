@@ -1,6 +1,7 @@
 """One loop a job: who starts it, who ends it, how it shares its looks with sibling processes."""
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -178,28 +179,47 @@ async def test_who_asks_to_be_left_alone_for_a_while_is(world: World) -> None:
     assert {round(after - before) for before, after in pairwise(asked)} == {45}
 
 
-async def test_trouble_is_told_when_it_begins_and_when_it_is_over(world: World) -> None:
-    ref = start(world, Script(beats=(Queued(0), Stall(1000)), troubles=(Outage(10, 100),)))
+@asynccontextmanager
+async def listening(watch: Watch) -> AsyncIterator[list[tuple[float, str]]]:
+    """When those who wait for a watch are woken, and what its trouble is then."""
     told: list[tuple[float, str]] = []
 
-    async def listen(watch: Watch) -> None:
+    async def listen() -> None:
         while True:
             await watch.changed.wait()
             told.append((anyio.current_time(), type(watch.trouble).__name__))
 
-    async with (
-        tracker_in(world) as tracker,
-        tracker.watching(ref, followed=False) as watch,
-        anyio.create_task_group() as tasks,
-    ):
-        tasks.start_soon(listen, watch)
-        await anyio.sleep(200)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(listen)
+        yield told
         tasks.cancel_scope.cancel()
+
+
+async def test_trouble_is_told_when_it_begins_and_when_it_is_over(world: World) -> None:
+    ref = start(world, Script(beats=(Queued(0), Stall(1000)), troubles=(Outage(10, 100),)))
+    async with tracker_in(world) as tracker, tracker.watching(ref, followed=False) as watch, listening(watch) as told:
+        await anyio.sleep(200)
     (began_at,) = [at for at, trouble in told if trouble == "ProviderUnavailableError"]
     over_at = next(at for at, _ in told if at > began_at)
     assert any(0 < at < 10 for at, _ in told)
     assert 10 <= began_at <= 12
     assert 110 <= over_at <= 180
+
+
+async def test_those_who_wait_are_woken_by_news_alone(world: World) -> None:
+    ref = start(world, Script(beats=(Queued(0), Stall(200), Finish()), cost_per_minute=0))
+    async with tracker_in(world) as tracker, tracker.watching(ref, followed=False) as watch:
+        await anyio.sleep(5)
+        async with listening(watch) as told:
+            await anyio.sleep(190)
+            assert told == []
+            await until_ended(watch)
+            await tracker.look(str(ref))
+            told.clear()
+            await anyio.sleep(10)
+            await tracker.look(str(ref))
+            await anyio.sleep(10)
+            assert told == []
 
 
 @pytest.mark.parametrize("provider", APART)
@@ -210,6 +230,15 @@ async def test_one_who_follows_is_enough_for_the_events_to_be_read(world: World,
             await anyio.sleep_until(seconds)
             seen = await tracker.store.events(ref, after=0, limit=200)
             assert sum(event.kind is EventKind.STEP for event in seen) >= (seconds - 10) // 20
+
+
+@pytest.mark.parametrize("provider", ["browser_use", "browser_use_v2", "gobii"])
+@pytest.mark.parametrize("followed", [True, False])
+async def test_the_end_is_seen_by_the_next_look(world: World, provider: str, *, followed: bool) -> None:
+    ref = start(world, Script(beats=(Queued(0), Step("Loading", 200), Finish())), provider)
+    async with tracker_in(world) as tracker, tracker.watching(ref, followed=followed) as watch:
+        await until_ended(watch)
+        assert 200 <= anyio.current_time() <= 200 * 1.03 + 1.5
 
 
 async def test_who_takes_over_looks_at_once_where_a_feed_may_have_told_something(world: World, store_file: str) -> None:
