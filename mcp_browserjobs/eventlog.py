@@ -39,7 +39,7 @@ class Merge:
 def digest(event: Event) -> str:
     """A short fingerprint of what an event says."""
     said = _json([event.kind, event.reported])
-    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def merge(known: Iterable[Known], listed: Sequence[Event], *, part: bool) -> Merge:
@@ -58,8 +58,8 @@ def merge(known: Iterable[Known], listed: Sequence[Event], *, part: bool) -> Mer
     for one in known:
         numbered[one.key].append(one)
     groups: dict[str, dict[str, Event]] = defaultdict(dict)
-    marks = [(event.key, "" if event.exact else digest(event)) for event in listed]
-    for (key, said), event in zip(marks, listed, strict=True):
+    marked = [(event.key, "" if event.exact else digest(event), event) for event in listed]
+    for key, said, event in marked:
         groups[key][said] = event
     added: set[tuple[str, str]] = set()
     rewritten: list[tuple[int, Event]] = []
@@ -76,7 +76,7 @@ def merge(known: Iterable[Known], listed: Sequence[Event], *, part: bool) -> Mer
         rewritten += [(seq, versions[said]) for said, seq in replaced.items()]
         added |= {(key, said) for said in versions if said not in seen and said not in replaced}
     new = []
-    for key, said in marks:
+    for key, said, _ in marked:
         if (key, said) in added:
             added.discard((key, said))
             new.append(groups[key][said])

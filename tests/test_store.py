@@ -749,6 +749,13 @@ async def test_a_job_seen_for_the_first_time_changed_when_the_provider_says_so(s
     assert (await look(store, job(updated_at=later(300)), ref=JobRef("a", "2"))).changed_at == START
 
 
+@pytest.mark.parametrize("status", ["paused", "waiting_for_input", "unknown"])
+async def test_a_job_that_stands_still_does_so_since_the_provider_says(store: Store, status: str) -> None:
+    await look(store, job(), at=0)
+    await look(store, job(status, updated_at=later(3)), at=5)
+    assert (await log(store))[-1].at == later(3)
+
+
 async def test_a_bare_status_word_is_written_down_as_such(store: Store) -> None:
     await look(store, job(title="A form"), [step("1")], at=0)
     same = await store.record_sighting(REF, Sighting(status=JobStatus.RUNNING, provider_status="running"), now=later(5))

@@ -239,9 +239,9 @@ def _with_what_was_known(job: Job, before: Job | None) -> Job:
     kept = {
         name: known
         for name in ("title", "session", "created_at", "started_at", "cost", "locator")
-        if not getattr(job, name) and getattr(job, name) != 0 and (known := getattr(before, name))
+        if not getattr(job, name) and (known := getattr(before, name))
     }
-    return job.model_copy(update=kept) if kept else job
+    return job.model_copy(update=kept)
 
 
 def _without_meters(job: Job) -> Job:

@@ -1,7 +1,8 @@
 """One loop a job: who starts it, who ends it, how it shares its looks with sibling processes."""
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -463,6 +464,22 @@ async def test_of_very_many_jobs_the_first_seen_are_forgotten(world: World, monk
         for ref in refs:
             await tracker.look(str(ref))
         assert list(tracker._watcher._seen_from) == refs[-2:]
+
+
+async def test_a_lease_is_given_back_though_the_file_is_locked_for_a_moment(world: World, store_file: str) -> None:
+    ref = start(world)
+    async with (
+        tracker_in(world, BROWSERJOBS_STORE=store_file) as leader,
+        tracker_in(world, BROWSERJOBS_STORE=store_file) as sibling,
+    ):
+        with closing(sqlite3.connect(store_file, isolation_level=None)) as other:
+            async with leader.watching(ref, followed=False):
+                await anyio.sleep(10)
+                other.execute("BEGIN IMMEDIATE")
+            await anyio.sleep(1)
+            other.execute("ROLLBACK")
+        await anyio.sleep(1)
+        assert await sibling.store.lease(ref, sibling._watcher.process, now=sibling.clock())
 
 
 async def test_outside_of_running_nothing_can_be_watched(world: World) -> None:
