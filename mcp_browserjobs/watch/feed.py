@@ -104,13 +104,12 @@ async def all_by_now(provider: Telling, locator: str, cursor: str | None) -> Eve
     except BrowserJobsError:
         if not changes:
             raise
-    page, flooded = told_in(changes), scope.cancelled_caught and len(changes) > MOST_CHANGES
+    page, flooded = joined([change.page for change in changes]), scope.cancelled_caught and len(changes) > MOST_CHANGES
     return page.model_copy(update={"has_more": flooded and page.cursor not in (None, cursor)})
 
 
-def told_in(changes: Sequence[Change]) -> EventPage:
-    """The events of all changes as one page."""
-    pages = [change.page for change in changes]
+def joined(pages: Sequence[EventPage]) -> EventPage:
+    """All pages as one, which goes on after the last of them that says where."""
     return EventPage(
         events=tuple(event for page in pages for event in page.events),
         cursor=next((page.cursor for page in reversed(pages) if page.cursor is not None), None),

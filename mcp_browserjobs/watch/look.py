@@ -39,7 +39,7 @@ from ..providers.base import AwaitsChanges, Provider, ReportsEvents, ReportsStat
 from ..reported import OPTION_CHARACTERS, clean, cleaned, status_word, without_capability_links
 from ..store import AccountState, OvertakenError, Record, Store
 from . import pace
-from .feed import MOST_CHANGES, SILENCE_SECONDS, all_by_now, listening, told_in
+from .feed import MOST_CHANGES, SILENCE_SECONDS, all_by_now, joined, listening
 
 log = logging.getLogger(__name__)
 
@@ -260,6 +260,7 @@ class Looker:
         beats = isinstance(provider, StreamsChanges) and all(change == Change() for change in changes)
         lasts = pace.beating if beats else pace.detail_interval
         told = {status_word(change.sighting.provider_status) for change in changes if change.sighting}
+        page = joined([change.page for change in changes])
         async with self._locks.setdefault(ref, anyio.Lock()):
             looked: Record | None = None
             while looked is None:
@@ -270,9 +271,7 @@ class Looker:
                 if job is None or words - {job.provider_status}:
                     job = await provider.fetch_job(locator)
                 with suppress(OvertakenError):
-                    looked = await self._write(
-                        provider, job, ref, record, locator, told_in(changes) if record else None
-                    )
+                    looked = await self._write(provider, job, ref, record, locator, page if record else None)
         self._on_record(record, looked)
 
     async def is_our_stop(self, provider: Provider, ref: JobRef, status: JobStatus) -> bool:
@@ -337,31 +336,15 @@ class Looker:
         """Write the job down, when `whole` with its events, of which `page` has been read already.
 
         A page that was read beside a job that has just ended may lack the last ones, so there is one more.
-        What has been read counts, though trouble keeps the rest back.
         """
         read = whole and (record is None or job is not record.job)
-        events, links, cursor = list(job.events), job.links, record.cursor if record else None
+        events, links, cursor = job.events, job.links, record.cursor if record else None
         if whole and isinstance(provider, ReportsEvents | StreamsChanges):
             ended = job.status.final and not (record and record.job.status.final)
-            once_more, more = page is not None and ended, False
-            since = anyio.current_time()
-            for _ in range(EVENT_PAGES):
-                try:
-                    page = page or await _events(provider, locator, cursor)
-                except PASSING:
-                    if not events:
-                        raise
-                    more = True
-                    break
-                events += page.events
-                links += page.links
-                cursor, more = page.cursor or cursor, page.has_more
-                if not (page.has_more or once_more) or anyio.current_time() - since > EVENT_SECONDS:
-                    break
-                once_more = False
-                page = None
-            # Who goes by that would take the log for whole: the next look reads on, as long as that brings it further.
-            whole = not (job.status.final and more and cursor != (record.cursor if record else None))
+            told = await _read_on(provider, locator, cursor, page, once_more=ended and page is not None)
+            events, links, cursor = events + told.events, links + told.links, told.cursor
+            # Who goes by that would take the log for whole: the next look reads on.
+            whole = not (job.status.final and told.has_more)
         if await self.is_our_stop(provider, ref, job.status):
             job = job.model_copy(update={"status": JobStatus.CANCELLED, "failure": FailureKind.STOPPED_BY_USER})
         # What was told of once is there without being told again.
@@ -391,6 +374,41 @@ class Looker:
             ):
                 del self._read_at[next(iter(self._read_at))]
         return looked
+
+
+async def _read_on(
+    provider: ReportsEvents | StreamsChanges,
+    locator: str,
+    since: str | None,
+    page: EventPage | None,
+    *,
+    once_more: bool,
+) -> EventPage:
+    """The events after `since`, of which `page` has been read already, and with `once_more` at least one page further.
+
+    What has been read counts, though trouble or a very long log keeps the rest back: then there is more, as long as
+    that brings the next look further.
+
+    Raises:
+        BrowserJobsError: trouble, and nothing has been read.
+    """
+    pages: list[EventPage] = []
+    cursor, left, begun_at = since, False, anyio.current_time()
+    while len(pages) < EVENT_PAGES:
+        try:
+            page = page or await _events(provider, locator, cursor)
+        except PASSING:
+            if not pages:
+                raise
+            left = True
+            break
+        pages.append(page)
+        cursor = page.cursor or cursor
+        left = page.has_more and cursor != since
+        if not (page.has_more or once_more) or anyio.current_time() - begun_at > EVENT_SECONDS:
+            break
+        page, once_more = None, False
+    return joined(pages).model_copy(update={"has_more": left})
 
 
 async def _events(provider: ReportsEvents | StreamsChanges, locator: str, cursor: str | None) -> EventPage:

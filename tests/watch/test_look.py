@@ -8,7 +8,7 @@ import pytest
 
 from mcp_browserjobs import providers
 from mcp_browserjobs.errors import ProviderUnavailableError, RateLimitedError
-from mcp_browserjobs.jobs import EventKind, JobRef, JobStatus, KeyState
+from mcp_browserjobs.jobs import EventKind, JobRef, JobStatus, KeyState, LoggedEvent
 from mcp_browserjobs.providers.base import InProcess
 from mcp_browserjobs.simulator.gobii import AGENT
 from mcp_browserjobs.simulator.script import Beat, Finish, Outage, Queued, Script, Step
@@ -92,26 +92,40 @@ async def test_a_status_word_is_kept_without_what_is_no_word_of_it(world: World,
         assert watch.record.job.provider_status.isprintable()
 
 
-@pytest.mark.parametrize("provider", LOGGED)
-async def test_the_last_events_of_a_job_that_ends_during_a_look_are_there(world: World, provider: str) -> None:
+async def ending(world: World, provider: str, *, trouble: bool) -> list[LoggedEvent]:
+    """The log of a job that ends between its events and all else of a look; with trouble, the next page fails once."""
+
     class Slow(InProcess):
-        """Lets the job end between its events and all else."""
+        failed = not trouble
 
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-            if anyio.current_time() >= 15 and not request.url.path.endswith(EVENTS):
+            late = anyio.current_time() - begun
+            if late >= 15 and not request.url.path.endswith(EVENTS):
                 await anyio.sleep(10)
+            if late >= 20 and request.url.path.endswith(EVENTS) and not self.failed:
+                self.failed = True
+                return httpx2.Response(503)
             return await super().handle_async_request(request)
 
+    begun = anyio.current_time()
     script = Script(beats=(Queued(0), Step("Read page 0.", 10), Step("Read page 1.", 10), Finish("Read.")))
     ref = JobRef(provider, world.add(provider, script).id)
     async with tracker_in(world, transport=Slow) as tracker:
         await anyio.sleep(5)
         await tracker.look(str(ref))
-        await anyio.sleep_until(15)
-        assert (await tracker.look(str(ref))).status is JobStatus.COMPLETED
+        await anyio.sleep(10)
+        waited = await tracker.wait([str(ref)], until="result", seconds=100)
+        assert waited.views[0].status is JobStatus.COMPLETED
         assert await steps(tracker, ref) >= 2
-        log = await tracker.store.events(ref, after=0, limit=100)
-        assert log[-1].kind is EventKind.STATUS
+        return await tracker.store.events(ref, after=0, limit=100)
+
+
+@pytest.mark.parametrize("provider", LOGGED)
+async def test_the_last_events_of_a_job_that_ends_during_a_look_are_there(world: World, provider: str) -> None:
+    log = await ending(world, provider, trouble=False)
+    assert log[-1].kind is EventKind.STATUS
+    troubled = await ending(world, provider, trouble=True)
+    assert sorted(str(event.reported) for event in troubled) == sorted(str(event.reported) for event in log)
 
 
 @pytest.mark.parametrize("provider", LOGGED)
