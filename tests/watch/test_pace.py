@@ -114,7 +114,7 @@ def test_pauses_double_while_looks_fail() -> None:
 
 def test_a_failed_look_is_followed_no_sooner_than_a_good_one_or_than_asked_for() -> None:
     assert backoff(1, None, 45) == 45
-    assert backoff(1, 90, 45) == 90
+    assert [backoff(1, wish, 45) for wish in (30, 90)] == [45, 90]
     assert backoff(6, 3, 1.5) == BACKOFF_LONGEST
     assert backoff(1, 0, 1.5) == 2
 
