@@ -28,7 +28,7 @@ COPIED = ("mcp_browserjobs", "scripts", "tests", "pyproject.toml", "README.md", 
 TARGET = 0.9
 SURVIVED, UNCOVERED, REFUSED = 0, 33, 37
 """How mutmut writes down what no test noticed, what no test ran, and what the type checker refused."""
-SQL = re.compile(r"\b(?:select|insert|update|where|values)\b", re.IGNORECASE)
+SQL = re.compile(r"\b(?:SELECT|INSERT|UPDATE|WHERE|VALUES)\b")
 
 PARTS = {
     "eventlog.py": "eventlog.*",
@@ -105,7 +105,7 @@ def is_same_sql(name: str, module: Mapping[str, str]) -> bool:
     """Whether a mutant differs only in the case of SQL's words, which SQLite does not mind."""
     function = name.rpartition(".")[2]
     mutant, original = module[function], module[f"{function.rpartition('__mutmut_')[0]}__mutmut_orig"]
-    changed = [now for now, was in zip(mutant.splitlines(), original.splitlines(), strict=False) if now != was]
+    changed = [was for now, was in zip(mutant.splitlines(), original.splitlines(), strict=False) if now != was]
     return mutant.casefold() == original.casefold() and all(SQL.search(line) for line in changed)
 
 

@@ -165,6 +165,15 @@ async def test_a_job_and_its_log_are_asked_for_at_once(world: World, provider: s
         assert anyio.current_time() == 1
 
 
+@pytest.mark.parametrize("provider", LOGGED)
+async def test_a_job_that_is_over_is_looked_at_once(world: World, provider: str) -> None:
+    ref = JobRef(provider, world.add(provider, Script(beats=(Queued(0), Step("Read it.", 10), Finish("Read.")))).id)
+    await anyio.sleep(60)
+    async with tracker_in(world) as tracker:
+        assert (await tracker.wait([str(ref)], until="result", seconds=100)).done
+    assert sum(not asked.path.split("?")[0].endswith(EVENTS) for asked in world.requests) == 1
+
+
 @pytest.mark.parametrize("provider", providers.names())
 async def test_who_asks_again_within_a_second_shares_the_look(world: World, provider: str) -> None:
     ref = JobRef(provider, world.add(provider, Script(beats=(Queued(0), Step("Loads", 5), Step("Waits", 1e6)))).id)
