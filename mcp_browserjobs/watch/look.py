@@ -174,8 +174,9 @@ class Looker:
             await self._store.set_account(account, replace(state, key=KeyState.REFUSED))
             raise
         except RateLimitedError as error:
-            state = await self._store.account(account)
-            strikes = state.strikes + 1
+            before, state = state, await self._store.account(account)
+            # Those that were refused at the same time are one strike.
+            strikes = max(before.strikes + 1, state.strikes)
             error.retry_after = pace.rest(strikes, error.retry_after)
             log.info("%s wants fewer requests: account %s rests for %d s", provider.name, account, error.retry_after)
             until = self._clock() + timedelta(seconds=error.retry_after)

@@ -22,7 +22,7 @@ from mcp_browserjobs.tracker import Tracker
 from mcp_browserjobs.watch import look as look_module
 from mcp_browserjobs.watch import watcher as watcher_module
 from mcp_browserjobs.watch.watcher import BEAT_SECONDS, Watch
-from tests.conftest import virtual_clock
+from tests.conftest import START, virtual_clock
 from tests.stage import new_world, tracker_in
 
 pytestmark = pytest.mark.anyio
@@ -151,6 +151,24 @@ async def test_a_job_that_waits_for_a_person_is_asked_less_often(world: World) -
         world.requests.clear()
         await anyio.sleep(300)
         assert 8 <= len(world.requests) <= 12
+
+
+@pytest.mark.parametrize("provider", ["gobii", "h_company", "browser_use"])
+async def test_many_looks_that_are_refused_at_once_make_one_short_rest(world: World, provider: str) -> None:
+    class Busy(InProcess):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            await anyio.sleep(0.5)
+            if 19 <= anyio.current_time() < 22:
+                return httpx2.Response(429)
+            return await super().handle_async_request(request)
+
+    refs = [start(world, provider=provider) for _ in range(30)]
+    async with tracker_in(world, transport=Busy) as tracker, AsyncExitStack() as stack:
+        watches = [await stack.enter_async_context(tracker.watching(ref, followed=False)) for ref in refs]
+        await anyio.sleep(40)
+        for watch in watches:
+            assert watch.record
+            assert watch.record.checked_at > START + timedelta(seconds=22)
 
 
 async def test_trouble_slows_it_and_is_told_and_forgotten(world: World) -> None:
