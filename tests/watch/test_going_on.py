@@ -96,21 +96,20 @@ async def test_a_watch_goes_on_once_the_key_works_again(world: World) -> None:
 
 
 class Slow(InProcess):
-    """Answers to looks are a second old."""
+    """Looks get there after a second."""
+
+    seconds = 1.0
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.method == "GET":
-            await anyio.sleep(1)
+            await anyio.sleep(self.seconds)
         return await super().handle_async_request(request)
 
 
-class Slower(InProcess):
+class Slower(Slow):
     """Looks get there after three seconds."""
 
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        if request.method == "GET":
-            await anyio.sleep(3)
-        return await super().handle_async_request(request)
+    seconds = 3.0
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ LOGGED = [name for name in providers.names() if "fetch_events" in providers.abil
 """Those whose events are asked for beside the job."""
 EVENTS = ("/events", "/messages", "/changes", "/activities", "/timeline")
 STEPS = 350
+LONG: tuple[Beat, ...] = (Queued(0), *(Step(f"Read page {page}.", 2) for page in range(STEPS)))
+WAITS = Step("Waits", 1e6)
 
 
 @pytest.fixture
@@ -40,8 +42,7 @@ async def steps(tracker: Tracker, ref: JobRef) -> int:
 
 @pytest.mark.parametrize("provider", LOGGED)
 async def test_a_long_log_is_read_at_once_and_then_only_what_is_new(world: World, provider: str) -> None:
-    beats: tuple[Beat, ...] = (Queued(0), *(Step(f"Read page {page}.", 2) for page in range(STEPS)), Step("Waits", 1e6))
-    ref = JobRef(provider, world.add(provider, Script(beats=beats)).id)
+    ref = JobRef(provider, world.add(provider, Script(beats=(*LONG, WAITS))).id)
     await anyio.sleep(2 * STEPS + 10)
     async with tracker_in(world) as tracker:
         await tracker.look(str(ref))
@@ -59,8 +60,7 @@ async def test_a_long_log_is_read_at_once_and_then_only_what_is_new(world: World
 
 
 async def test_a_watch_reads_only_what_is_new_of_a_long_log(world: World) -> None:
-    beats: tuple[Beat, ...] = (Queued(0), *(Step(f"Read page {page}.", 2) for page in range(STEPS)), Step("Waits", 1e6))
-    ref = JobRef("browser_use", world.add("browser_use", Script(beats=beats)).id)
+    ref = JobRef("browser_use", world.add("browser_use", Script(beats=(*LONG, WAITS))).id)
     await anyio.sleep(2 * STEPS + 10)
     async with tracker_in(world) as tracker, tracker.watching(ref, followed=True):
         await anyio.sleep(10)
@@ -80,7 +80,7 @@ async def test_a_status_word_is_kept_without_what_is_no_word_of_it(world: World,
             body = (await response.aread()).replace(b'"status":"', b'"status":"\\u001b[31m')
             return httpx2.Response(response.status_code, content=body)
 
-    ref = JobRef(provider, world.add(provider, Script(beats=(Queued(0), Step("Waits", 1e6)))).id)
+    ref = JobRef(provider, world.add(provider, Script(beats=(Queued(0), WAITS))).id)
     async with tracker_in(world, transport=Coloured) as tracker, tracker.watching(ref, followed=False) as watch:
         await anyio.sleep(5)
         first = watch.record
@@ -142,8 +142,7 @@ async def test_trouble_amid_the_log_of_a_job_that_is_over_leaves_nothing_out(wor
                     return httpx2.Response(503)
             return await super().handle_async_request(request)
 
-    beats: tuple[Beat, ...] = (Queued(0), *(Step(f"Read page {page}.", 2) for page in range(STEPS)), Finish("Read."))
-    ref = JobRef(provider, world.add(provider, Script(beats=beats)).id)
+    ref = JobRef(provider, world.add(provider, Script(beats=(*LONG, Finish("Read.")))).id)
     await anyio.sleep(2 * STEPS + 10)
     async with tracker_in(world, transport=Faltering) as tracker:
         waited = await tracker.wait([str(ref)], until="result", seconds=300)
@@ -158,7 +157,7 @@ async def test_a_job_and_its_log_are_asked_for_at_once(world: World, provider: s
             await anyio.sleep(1)
             return await super().handle_async_request(request)
 
-    ref = JobRef(provider, world.add(provider, Script(beats=(Queued(0), Step("Waits", 1e6)))).id)
+    ref = JobRef(provider, world.add(provider, Script(beats=(Queued(0), WAITS))).id)
     async with tracker_in(world, transport=Slow) as tracker, tracker.watching(ref, followed=False) as watch:
         await watch.changed.wait()
         assert watch.record
@@ -176,7 +175,7 @@ async def test_a_job_that_is_over_is_looked_at_once(world: World, provider: str)
 
 @pytest.mark.parametrize("provider", providers.names())
 async def test_who_asks_again_within_a_second_shares_the_look(world: World, provider: str) -> None:
-    ref = JobRef(provider, world.add(provider, Script(beats=(Queued(0), Step("Loads", 5), Step("Waits", 1e6)))).id)
+    ref = JobRef(provider, world.add(provider, Script(beats=(Queued(0), Step("Loads", 5), WAITS))).id)
     async with tracker_in(world) as tracker:
         for _ in range(3):
             await anyio.sleep(10)
@@ -187,7 +186,7 @@ async def test_who_asks_again_within_a_second_shares_the_look(world: World, prov
 
 
 async def test_the_agent_of_a_task_that_was_named_once_is_asked_with_from_then_on(world: World) -> None:
-    task = world.add("gobii", Script(beats=(Queued(0), Step("Waits", 1e6))))
+    task = world.add("gobii", Script(beats=(Queued(0), WAITS)))
     task.notes["agent"] = AGENT
     named = f"gobii:{AGENT}/{task.id}"
     async with tracker_in(world) as tracker:
